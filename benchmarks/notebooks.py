@@ -18,10 +18,10 @@ from nbclient.exceptions import CellExecutionError
 from tqdm import tqdm
 
 from catalog import open_index
-from catalog.scoring.opening import image_files
 from catalog.similar.sheet import draw_sheet
 from fashion.errors import DataError, one_line_errors
 from fashion.files import write_atomically
+from fashion.image_files import image_files
 from fashion.pictures.portrait import portrait
 from fashion.pictures.tiles import stacked
 from fashion.predictor import Predictor

@@ -18,8 +18,8 @@ from benchmarks.document import table, write_section
 from benchmarks.footprint import spent
 from benchmarks.photographs import COUNT, photographs
 from benchmarks.targets import TargetResult, save_targets
-from catalog.scoring.opening import image_files
 from catalog.scoring.scorer import BATCH
+from fashion.image_files import image_files
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 

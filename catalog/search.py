@@ -102,10 +102,10 @@ def _check_flags(options: argparse.Namespace) -> None:
 
 def _query(index: Index, options: argparse.Namespace) -> Product | None:
     if options.image:
+        from fashion.answers import identity
         from fashion.predictor import Predictor
 
-        card = ModelCard.load(options.bundle)
-        index.check_model(card.name, card.version, card.weights_id)  # before loading the model
+        index.check_model(identity(ModelCard.load(options.bundle)))  # before loading the model
         return index.photograph(options.image, Predictor.from_bundle(options.bundle))
     return None if options.id is None else index.product(options.id)
 

@@ -16,7 +16,7 @@ from catalog.filters.filtering import RowFilter, columns_of, kinds
 from catalog.index import INDEX_FOLDER
 from catalog.scored.columns import ATTRIBUTE, ID, IMAGE, PHOTOGRAPHS, PROBABILITIES, vector_rows
 from catalog.scored.correction_store import CorrectionStore
-from catalog.scored.table import Scored, describe_model
+from catalog.scored.table import Scored
 from catalog.similar.following import follow_corrections
 from catalog.similar.matching import Index
 from catalog.words.searching import PRICES
@@ -86,12 +86,7 @@ class Shop:
             DataError: the catalog is missing, empty or of another model, or its index is in use or incomplete.
         """
         scored = Scored.open(folder)
-        model = scored.manifest.model
-        if model["weights"] != card.weights_id:
-            raise DataError(
-                f"{folder} was scored by {describe_model(model)}, the bundle holds {describe_model(identity(card))}; "
-                "give the bundle that it was scored with"
-            )
+        scored.check_model(identity(card))
         if not scored.rows:
             raise DataError(f"{folder} holds no product")
         place = folder / INDEX_FOLDER

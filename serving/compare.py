@@ -16,6 +16,7 @@ import numpy as np
 from fashion.engines import ENGINES
 from fashion.errors import DataError, SettingError, one_line_errors
 from fashion.folders import atomic_folder, check_replaceable
+from fashion.image_files import image_files
 from fashion.pictures.pages import render_page
 from fashion.pictures.tiles import INK, RIGHT, SOFT, WRONG, Picture, SheetLayout, Tile, sheet
 from fashion.predictor import Predictor
@@ -40,19 +41,18 @@ def photographs_of(folder: Path, most: int | None = None) -> dict[str, Path]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is not a folder; give one with photographs")
-    found = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = [
-            name for name in folders if not name.startswith(".") and not Path(parent, name, CHANGES_FILE).is_file()
-        ]
-        found += [Path(parent, name) for name in names if name.lower().endswith(ENDINGS) and not name.startswith(".")]
+    root = Path(os.path.abspath(folder))
+    found = [
+        path
+        for path in map(Path, image_files(root))
+        if path.parent == root or not (path.parent / CHANGES_FILE).is_file()
+    ]
     if not found:
         raise DataError(f"{folder} holds no image ({', '.join(ENDINGS)}); give another folder")
-    found.sort()
     if most is not None and most < len(found):
         found = [found[i] for i in sorted(np.random.default_rng(0).choice(len(found), most, replace=False))]
     # A name with invalid UTF-8 could not be written into the page.
-    return {str(path.relative_to(folder)).encode(errors="backslashreplace").decode(): path for path in found}
+    return {str(path.relative_to(root)).encode(errors="backslashreplace").decode(): path for path in found}
 
 
 def write_changes(changes: BundleChanges, photographs: dict[str, Path], out: Path, examples: int = EXAMPLES) -> Path:

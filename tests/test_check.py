@@ -157,7 +157,7 @@ def test_copies_are_found_across_blocks():
     rng = np.random.default_rng(0)
     embeddings = rng.normal(size=(2100, 8))
     embeddings[1500], embeddings[2050] = embeddings[3], 2 * embeddings[3]
-    first, second = copies([f"p{i}" for i in range(2100)], embeddings, 0.99999)
+    first, second = copies([f"p{i}" for i in range(2100)], embeddings)
     assert first[:2] == ("p1500", "p3")
     assert second[0] == "p2050"
     assert second[1] in ("p3", "p1500")

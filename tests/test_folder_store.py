@@ -21,7 +21,7 @@ from catalog.engines.row_filters import RowTest
 from catalog.engines.row_sets import RowSets
 from catalog.engines.store import Hit, InUse, Query, Tuning
 from catalog.engines.vector_file import VectorFile
-from catalog.filters.columns import key_parts, source_column
+from catalog.filters.columns import ID_COLUMN, key_parts, source_column
 from catalog.index import build
 from catalog.similar.matching import Index
 from fashion.errors import DataError
@@ -155,8 +155,8 @@ class CountingStore(FolderStore):
 
     hits = 0
 
-    def nearest_each(self, queries: Query, limit: int, where: RowTest | None = None) -> list[list[Hit]]:
-        found = super().nearest_each(queries, limit, where)
+    def nearest(self, queries: Query, limit: int, where: RowTest | None = None) -> list[list[Hit]]:
+        found = super().nearest(queries, limit, where)
         self.hits += sum(map(len, found))
         return found
 
@@ -297,6 +297,6 @@ def test_changed_points_are_grouped_once_for_a_filter(tmp_path: Path, monkeypatc
     monkeypatch.setattr(RowSets, "sets", lambda own: calls.append(own) or sets(own))
     with Index(store) as index:
         wanted = [f"p{i}" for i in range(10, 120)]
-        found = index.store.scroll(index.store.builder.has_value("id", [*wanted, "no such id"]))
+        found = index.store.scroll(index.store.builder.has_value(ID_COLUMN, [*wanted, "no such id"]))
         assert sorted(record.payload["id"] for record in found) == sorted(wanted)
     assert len(calls) == 1

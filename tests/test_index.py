@@ -101,11 +101,11 @@ def test_another_models_catalog_is_refused(tmp_path: Path, store: MakeStore) -> 
 def test_another_models_photograph_is_refused(tmp_path: Path, store: MakeStore) -> None:
     build(write_catalog(tmp_path / "scored", products(10)), store())
     with Index(store()) as index:
-        index.check_model("fashion", "1.0", MODEL["weights"])
+        index.check_model(MODEL)
         with pytest.raises(
             DataError, match=r"made by the model fashion 1.0 \(abababababab\), the bundle holds fashion 2 "
         ):
-            index.check_model("fashion", "2", OTHER_MODEL["weights"])
+            index.check_model(OTHER_MODEL | {"version": "2"})
 
 
 def test_an_index_that_is_cut_off_is_refused_and_completed(tmp_path: Path, store: MakeStore) -> None:

@@ -11,6 +11,7 @@ from PIL import Image
 from catalog.scoring.opening import ENDINGS, UNREAD_ENDINGS, open_source
 from fashion.errors import DataError, SettingError
 from fashion.preprocess import FORMATS
+from serving.compare import photographs_of
 
 
 def folder_of(place: Path, *names: str) -> Path:
@@ -58,7 +59,8 @@ def test_unreadable_formats_are_listed_with_the_fix(tmp_path: Path) -> None:
 
 def test_heic_is_read_where_its_library_is_installed(tmp_path: Path) -> None:
     pytest.importorskip("pillow_heif")
-    assert list(open_source([str(folder_of(tmp_path, "a.jpg", "deep/phone.HEIC"))]).ids) == ["a.jpg", "deep/phone.HEIC"]
+    folder = folder_of(tmp_path, "a.jpg", "deep/phone.HEIC")
+    assert list(open_source([str(folder)]).ids) == list(photographs_of(folder)) == ["a.jpg", "deep/phone.HEIC"]
 
 
 @pytest.mark.usefixtures("without_heic")

@@ -25,7 +25,7 @@ from catalog.engines.postgres_connection import without_secrets
 from catalog.engines.postgres_filters import PostgresBuilder
 from catalog.engines.postgres_store import PostgresStore
 from catalog.engines.store import InUse, Tuning
-from catalog.filters.columns import Column, key_parts
+from catalog.filters.columns import Column, key_parts, source_column
 from catalog.filters.where import parse
 from catalog.index import Changes, build, main
 from catalog.scored.table import Scored
@@ -327,7 +327,7 @@ def test_filters_use_their_indexes(scored: Scored, postgres: str, collection: st
 
 def test_unknown_conditions_are_refused() -> None:
     with pytest.raises(KeyError):
-        PostgresBuilder().between('source."price"', {"near": 1.0})
+        PostgresBuilder().between(source_column("price", "number"), {"near": 1.0})
     assert key_parts(Column("x", "text", ("source", 'sale. "price'.replace('"', "″"))).key) == (
         "source",
         "sale. ″price",

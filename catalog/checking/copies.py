@@ -10,9 +10,7 @@ from catalog.similar.spaces import unit_vectors
 BLOCK = 1024  # products per matrix product
 
 
-def copies(
-    ids: Sequence[str], embeddings: np.ndarray, threshold: float = THRESHOLD
-) -> Iterator[tuple[str, str, float]]:
+def copies(ids: Sequence[str], embeddings: np.ndarray) -> Iterator[tuple[str, str, float]]:
     """Products that duplicate an earlier one: id, id of the nearest earlier product, and the cosine.
 
     Every product is compared with every earlier one: 0.06 x 10^12 multiplications for 10,000 products with embeddings
@@ -21,7 +19,6 @@ def copies(
     Args:
         ids: N ids.
         embeddings: (N, E).
-        threshold: minimum cosine of near-identical photographs, see docs/search.md.
     """
     units = unit_vectors(embeddings)
     for start in range(0, len(ids), BLOCK):
@@ -35,5 +32,5 @@ def copies(
             value = cosines[np.arange(end - start), found]
             better = value > best
             best[better], nearest[better] = value[better], before + found[better]
-        for row in np.flatnonzero(best >= threshold):
+        for row in np.flatnonzero(best >= THRESHOLD):
             yield ids[start + int(row)], ids[int(nearest[row])], float(best[row])

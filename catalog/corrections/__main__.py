@@ -27,6 +27,7 @@ from catalog.scored.table import Scored
 from fashion.errors import DataError, SettingError, one_line_errors
 from fashion.model_card import ModelCard
 from fashion.taxonomy import Label
+from fashion.text_tables import text_table
 
 REFIT = "refit"
 
@@ -120,11 +121,12 @@ def _show_queue(scored: Scored, options: argparse.Namespace) -> None:
         ).columns
         named = ", ".join(f"{group} with the column {column!r}" for group, column in columns.items())
         print(f"note   compared: {named}", file=sys.stderr)
-    width = max((len(item.product) for item in found), default=0)
-    for item in found:
-        text = f"{item.product:{width}}  {item.reward:7.3f}  {item.reason}"
-        print(json.dumps(item._asdict(), ensure_ascii=False) if options.json else text)
-    if not found and not options.json:
+    if options.json:
+        for item in found:
+            print(json.dumps(item._asdict(), ensure_ascii=False))
+    elif found:
+        print(text_table([], [[item.product, f"{item.reward:7.3f}", item.reason] for item in found]))
+    else:
         print("nothing to review")
 
 

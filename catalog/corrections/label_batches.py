@@ -9,7 +9,7 @@ from catalog.corrections.queues import check_top, read_cells, wanted_groups
 from catalog.scored.table import Scored
 from fashion.taxonomy import Label
 
-SIZE = 24
+SIZE = 24  # most products of a batch
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,6 @@ def label_batches(
     label: Label | None = None,
     where: str | None = None,
     top: int = 5,
-    size: int = SIZE,
 ) -> list[LabelBatch]:
     """The batches with the most expected errors, at most one per label.
 
@@ -55,7 +54,6 @@ def label_batches(
         scored: the catalog.
         groups, label, where: see `catalog.corrections.queues.queue`.
         top: number of batches.
-        size: maximum number of products per batch.
 
     Raises:
         SettingError: an unknown group or label, an invalid filter, or `top` below 1.
@@ -72,10 +70,10 @@ def label_batches(
             p, answered = cells.probabilities[:, index], cells.answered[:, index]
             distance = np.abs(_logit(p) - _logit(least[index]))
             free = np.flatnonzero(cells.open[:, group])
-            for row in free[np.argsort(distance[free], kind="stable")][:size]:
+            for row in free[np.argsort(distance[free], kind="stable")][:SIZE]:
                 found.append((float(distance[row]), cells.ids[row], float(p[row]), bool(answered[row])))
             found.sort(key=lambda each: each[0])
-            del found[size:]
+            del found[SIZE:]
     batches = [_batch(taxonomy.labels[index], found, float(least[index])) for index, found in near.items() if found]
     return sorted(batches, key=lambda batch: -batch.reward)[:top]
 

@@ -23,6 +23,7 @@ UNCERTAIN, CONTRADICTIONS, NEW, RANDOM = "uncertain", "contradictions", "new", "
 KINDS = (UNCERTAIN, CONTRADICTIONS, NEW, RANDOM)
 BATCHES = "batches"  # see catalog.corrections.label_batches
 TOP = 20
+SEED = 0  # of the queue `random`
 NAMED = 3  # maximum number of unanswered labels that a reason names
 LIKELY = 0.05  # their minimum probability
 
@@ -71,7 +72,6 @@ def queue(
     label: Label | None = None,
     where: str | None = None,
     top: int = TOP,
-    seed: int = 0,
 ) -> list[QueueItem]:
     """The products and groups to review first. Groups that already have a correction are skipped.
 
@@ -88,7 +88,6 @@ def queue(
         label: only this label.
         where: a filter, see `catalog.filters.where`.
         top: maximum number of results.
-        seed: of `random`.
 
     Raises:
         SettingError: an unknown kind, group or label, or an invalid filter.
@@ -103,7 +102,7 @@ def queue(
     if kind == CONTRADICTIONS:
         return _contradictions(scored, wanted, label, where, top)
     places = [taxonomy.groups.index(group) for group in wanted]
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(SEED)
 
     def rewards(cells: Cells) -> np.ndarray:
         if kind == RANDOM:

@@ -23,8 +23,9 @@ from catalog.corrections.refit_thresholds import SCORES, fit_refit
 from catalog.scored.columns import ID, LOGITS, gate_columns, vector_rows
 from catalog.scored.correction_store import REFITS, CorrectionStore, Entry, in_force
 from catalog.scored.refit import Refit
-from catalog.scored.table import Scored, describe_model
+from catalog.scored.table import Scored
 from catalog.scored.verdicts import target_rows
+from fashion.answers import identity
 from fashion.errors import DataError, SettingError
 from fashion.model_card import ModelCard
 from fashion.profiles.bootstrap import Interval, interval
@@ -174,11 +175,7 @@ def undo_refit(scored: Scored, who: str | None = None) -> Entry:
 
 def _card_in_force(scored: Scored, card: ModelCard) -> ModelCard:
     """The model card with the refit in force. Raises an error for another model or a profile without thresholds."""
-    if card.weights_id != scored.manifest.model["weights"]:
-        raise DataError(
-            f"{scored.folder} was scored by {describe_model(scored.manifest.model)}, the bundle holds {card.name} "
-            f"{card.version}; give the bundle that scored it"
-        )
+    scored.check_model(identity(card))
     if scored.manifest.profile not in card.thresholds:
         raise SettingError(
             f"{scored.folder} was scored with the profile {scored.manifest.profile!r}, which has no thresholds to fit; "

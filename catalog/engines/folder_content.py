@@ -106,21 +106,12 @@ class FolderContent:
             for number, point in enumerate(points)
         ]
 
-    def nearest(self, query: Query, limit: int, where: RowTest | None) -> list[Hit]:
+    def nearest(self, queries: Query, limit: int, where: RowTest | None) -> list[list[Hit]]:
         """See `catalog.engines.store.Store.nearest`."""
         passing = self.passing(where)
-        rows = self._candidates([query], limit, passing)
-        if rows is None:
-            (found,) = self._nearest_of_all(query.vector[None], limit, passing)
-            return found
-        (alike,) = self._vectors.products(rows, query.vector[None])
-        return self._hits(rows, alike, _largest(alike, limit))
-
-    def nearest_each(self, queries: Query, limit: int, where: RowTest | None) -> list[list[Hit]]:
-        """See `catalog.engines.store.Store.nearest_each`."""
-        if queries.coarse is not None and self._lists:
-            return [self.nearest(query, limit, where) for query in queries.split()]
-        return self._nearest_of_all(queries.vector, limit, self.passing(where))
+        if queries.coarse is None or not self._lists:
+            return self._nearest_of_all(queries.vector, limit, passing)
+        return [self._nearest_of_candidates(query, limit, passing) for query in queries.split()]
 
     def recommend(self, examples: Examples, limit: int, where: RowTest | None) -> list[Hit]:
         """See `catalog.engines.store.Store.recommend`."""
@@ -138,6 +129,13 @@ class FolderContent:
             return []
         near, far = (np.concatenate(part) for part in zip(*parts, strict=True))
         return self._hits(rows, near, _by_preference(near, far)[:limit])
+
+    def _nearest_of_candidates(self, query: Query, limit: int, passing: np.ndarray) -> list[Hit]:
+        rows = self._candidates([query], limit, passing)
+        if rows is None:
+            return self._nearest_of_all(query.vector[None], limit, passing)[0]
+        (alike,) = self._vectors.products(rows, query.vector[None])
+        return self._hits(rows, alike, _largest(alike, limit))
 
     def _candidates(self, queries: Sequence[Query], limit: int, passing: np.ndarray) -> np.ndarray | None:
         """The rows to compare by full vectors; None for all that pass the filter."""

@@ -138,11 +138,8 @@ class FolderStore:
         content = self._opened()
         return content.records(content.table.get(ids), vector)
 
-    def nearest(self, query: Query, limit: int, where: RowTest | None = None) -> list[Hit]:
-        return self._opened().nearest(query, limit, where)
-
-    def nearest_each(self, queries: Query, limit: int, where: RowTest | None = None) -> list[list[Hit]]:
-        return self._opened().nearest_each(queries, limit, where)
+    def nearest(self, queries: Query, limit: int, where: RowTest | None = None) -> list[list[Hit]]:
+        return self._opened().nearest(queries, limit, where)
 
     def recommend(self, examples: Examples, limit: int, where: RowTest | None = None) -> list[Hit]:
         return self._opened().recommend(examples, limit, where)

@@ -1,11 +1,13 @@
 """Translate filters into SQL conditions on a product's JSON payload; every value and name is a query parameter."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from psycopg import sql
 
-from catalog.filters.columns import Column, Kind, key_parts
+from catalog.filters.columns import Column, Kind, timestamp
+from catalog.filters.conditions import Bound
 
 COMPARE = {"gt": sql.SQL(">"), "gte": sql.SQL(">="), "lt": sql.SQL("<"), "lte": sql.SQL("<=")}
 
@@ -51,21 +53,22 @@ class PostgresBuilder:
         found = self.any_of(conditions)
         return Clause(sql.SQL("({} IS NOT TRUE)").format(found.text), found.parameters)
 
-    def has_value(self, key: str, values: Sequence[str]) -> Clause:
+    def has_value(self, column: Column, values: Sequence[str]) -> Clause:
         # ?| matches any element of a list, or the text itself
-        return Clause(sql.SQL("(") + _at(VALUES, 1) + sql.SQL(" ?| %s::text[])"), (_path(key), list(values)))
+        text = sql.SQL("({} ?| %s::text[])").format(_at(VALUES, 1))
+        return Clause(text, (list(column.place), list(values)))
 
-    def between(self, key: str, bounds: Mapping[str, float]) -> Clause:
-        limits = {name: float(bound) for name, bound in bounds.items()}
-        return self.all_of([_compared(_at(NUMBER, 2), name, (_path(key),) * 2, limits[name]) for name in limits])
+    def between(self, column: Column, bounds: Mapping[str, Bound]) -> Clause:
+        _, expression, times = INDEXES[column.kind]
+        value, path = _at(expression, times), (list(column.place),) * times
+        within = sql.SQL("({} {} %s)")
+        return self.all_of(
+            [Clause(within.format(value, COMPARE[name]), (*path, _limit(bound))) for name, bound in bounds.items()]
+        )
 
-    def between_times(self, key: str, bounds: Mapping[str, str]) -> Clause:
-        limits = {name: bound.rstrip("Z") for name, bound in bounds.items()}
-        return self.all_of([_compared(_at(TIME, 1), name, (_path(key),), limits[name]) for name in limits])
-
-    def missing(self, key: str) -> Clause:
+    def missing(self, column: Column) -> Clause:
         nothing = sql.SQL("(coalesce({}, '[]') = '[]')").format(_at(VALUES, 1))
-        return Clause(nothing, (_path(key),))
+        return Clause(nothing, (list(column.place),))
 
     def with_ids(self, ids: Sequence[str]) -> Clause:
         return Clause(sql.SQL("(id = ANY(%s::uuid[]))"), (list(ids),))
@@ -74,7 +77,7 @@ class PostgresBuilder:
 def indexed(column: Column) -> tuple[sql.SQL, Sql]:
     """Method and expression of the database index that a column's filters use."""
     method, expression, times = INDEXES[column.kind]
-    path = sql.SQL("{}::text[]").format(sql.Literal(_path(column.key)))
+    path = sql.SQL("{}::text[]").format(sql.Literal(list(column.place)))
     return sql.SQL(method), sql.SQL("({})").format(expression.format(*[path] * times))
 
 
@@ -83,12 +86,9 @@ def _at(expression: sql.SQL, times: int) -> Sql:
     return expression.format(*[sql.SQL("%s::text[]")] * times)
 
 
-def _compared(value: Sql, name: str, path: tuple[object, ...], bound: object) -> Clause:
-    return Clause(sql.SQL("({} {} %s)").format(value, COMPARE[name]), (*path, bound))
-
-
-def _path(key: str) -> list[str]:
-    return list(key_parts(key))
+def _limit(bound: Bound) -> str | float:
+    """A bound as TIME or NUMBER has it."""
+    return timestamp(bound).rstrip("Z") if isinstance(bound, datetime) else float(bound)
 
 
 def _joined(word: str, clauses: Sequence[Clause]) -> Clause:

@@ -15,7 +15,7 @@ from pgvector import HalfVector, Vector
 from psycopg import sql
 
 from catalog.engines.postgres_filters import Clause, Sql
-from catalog.engines.store import CANDIDATES, EF, Examples, Hit, Query
+from catalog.engines.store import CANDIDATES, EF, Examples, Hit
 
 # Comparisons that take as long as one step of the graph: 3 and 20 µs by EXPLAIN ANALYZE, 184 numbers, 40,000 products
 STEP = 6
@@ -41,10 +41,6 @@ class PostgresSearch(NamedTuple):
     fetch: Fetch
     table: sql.Identifier
     graphs: bool
-
-    def nearest(self, query: Query, limit: int, where: Clause) -> list[Hit]:
-        """See `catalog.engines.store.Store.nearest`."""
-        return self.recommend(Examples([query], []), limit, where)
 
     def recommend(self, examples: Examples, limit: int, where: Clause) -> list[Hit]:
         """See `catalog.engines.store.Store.recommend`; a plain search is one liked example."""

@@ -233,11 +233,8 @@ class PostgresStore:
         with self._session():
             return [_record(row) for row in self._fetch(asked, (list(ids),))]
 
-    def nearest(self, query: Query, limit: int, where: Clause | None = None) -> list[Hit]:
-        return self._search().nearest(query, limit, where or EVERYTHING)
-
-    def nearest_each(self, queries: Query, limit: int, where: Clause | None = None) -> list[list[Hit]]:
-        return [self.nearest(query, limit, where) for query in queries.split()]
+    def nearest(self, queries: Query, limit: int, where: Clause | None = None) -> list[list[Hit]]:
+        return [self.recommend(Examples([query], []), limit, where) for query in queries.split()]
 
     def recommend(self, examples: Examples, limit: int, where: Clause | None = None) -> list[Hit]:
         return self._search().recommend(examples, limit, where or EVERYTHING)

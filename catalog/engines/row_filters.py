@@ -6,6 +6,8 @@ from datetime import datetime
 import numpy as np
 
 from catalog.engines.point_table import PointTable
+from catalog.filters.columns import Column
+from catalog.filters.conditions import Bound
 
 RowTest = Callable[[PointTable], np.ndarray]  # -> bool (slots,); rows that are not in use may be true
 
@@ -22,14 +24,16 @@ class RowTests:
     def none_of(self, conditions: Sequence[RowTest]) -> RowTest:
         return lambda table: ~_joined(np.logical_or, conditions, table, False)
 
-    def has_value(self, key: str, values: Sequence[str]) -> RowTest:
-        return lambda table: _mask(table, table.rows_with(key, values))
+    def has_value(self, column: Column, values: Sequence[str]) -> RowTest:
+        return lambda table: _mask(table, table.rows_with(column.key, values))
 
-    def between(self, key: str, bounds: Mapping[str, float]) -> RowTest:
+    def between(self, column: Column, bounds: Mapping[str, Bound]) -> RowTest:
+        limits = {name: bound.timestamp() if isinstance(bound, datetime) else bound for name, bound in bounds.items()}
+
         def test(table: PointTable) -> np.ndarray:
-            numbers, rows = table.numbers(key)
+            numbers, rows = table.numbers(column.key)
             start, end = 0, len(numbers)
-            for name, bound in bounds.items():
+            for name, bound in limits.items():
                 place = int(np.searchsorted(numbers, bound, "right" if name in ("gt", "lte") else "left"))
                 if name in ("gt", "gte"):
                     start = max(start, place)
@@ -39,11 +43,8 @@ class RowTests:
 
         return test
 
-    def between_times(self, key: str, bounds: Mapping[str, str]) -> RowTest:
-        return self.between(key, {name: datetime.fromisoformat(time).timestamp() for name, time in bounds.items()})
-
-    def missing(self, key: str) -> RowTest:
-        return lambda table: ~table.mask(key)
+    def missing(self, column: Column) -> RowTest:
+        return lambda table: ~table.mask(column.key)
 
     def with_ids(self, ids: Sequence[str]) -> RowTest:
         return lambda table: _mask(table, table.rows_of(ids))

@@ -27,7 +27,7 @@ from catalog.engines.store import (
     Tuning,
 )
 from catalog.filters.columns import Column
-from catalog.filters.conditions import Builder
+from catalog.filters.conditions import Bound, Builder
 from fashion.errors import DataError, one_line
 
 API_KEY = "QDRANT_API_KEY"  # environment variable
@@ -54,17 +54,15 @@ class ServerBuilder:
     def none_of(self, conditions: Sequence[Any]) -> models.Filter:
         return models.Filter(must_not=list(conditions))
 
-    def has_value(self, key: str, values: Sequence[str]) -> models.FieldCondition:
-        return models.FieldCondition(key=key, match=models.MatchAny(any=list(values)))
+    def has_value(self, column: Column, values: Sequence[str]) -> models.FieldCondition:
+        return models.FieldCondition(key=column.key, match=models.MatchAny(any=list(values)))
 
-    def between(self, key: str, bounds: Mapping[str, float]) -> models.FieldCondition:
-        return models.FieldCondition(key=key, range=models.Range(**bounds))
+    def between(self, column: Column, bounds: Mapping[str, Bound]) -> models.FieldCondition:
+        span = models.DatetimeRange if column.kind == "date" else models.Range
+        return models.FieldCondition(key=column.key, range=span.model_validate(bounds))
 
-    def between_times(self, key: str, bounds: Mapping[str, Any]) -> models.FieldCondition:
-        return models.FieldCondition(key=key, range=models.DatetimeRange(**bounds))
-
-    def missing(self, key: str) -> models.IsEmptyCondition:
-        return models.IsEmptyCondition(is_empty=models.PayloadField(key=key))
+    def missing(self, column: Column) -> models.IsEmptyCondition:
+        return models.IsEmptyCondition(is_empty=models.PayloadField(key=column.key))
 
     def with_ids(self, ids: Sequence[str]) -> models.HasIdCondition:
         return models.HasIdCondition(has_id=list(ids))
@@ -180,10 +178,7 @@ class ServerStore:
             )
         )
 
-    def nearest(self, query: Query, limit: int, where: Any = None) -> list[Hit]:
-        return self._query(_nearest(query, limit, where))[0]
-
-    def nearest_each(self, queries: Query, limit: int, where: Any = None) -> list[list[Hit]]:
+    def nearest(self, queries: Query, limit: int, where: Any = None) -> list[list[Hit]]:
         return self._query(*(_nearest(query, limit, where) for query in queries.split()))
 
     def recommend(self, examples: Examples, limit: int, where: Any = None) -> list[Hit]:

@@ -189,11 +189,8 @@ class Store(Protocol):
     def retrieve(self, ids: Sequence[str], vector: bool = False) -> list[Record]:
         """The points with these ids, in no particular order; unknown ids are skipped."""
 
-    def nearest(self, query: Query, limit: int, where: Any = None) -> list[Hit]:
-        """The points with the largest dot product with the query, largest first."""
-
-    def nearest_each(self, queries: Query, limit: int, where: Any = None) -> list[list[Hit]]:
-        """`nearest` for each of several queries."""
+    def nearest(self, queries: Query, limit: int, where: Any = None) -> list[list[Hit]]:
+        """For each of n queries, the points with the largest dot product, largest first."""
 
     def recommend(self, examples: Examples, limit: int, where: Any = None) -> list[Hit]:
         """Qdrant's best-score recommendation: closest to any liked example, and closer to it than to any disliked."""

@@ -10,10 +10,9 @@ import pyarrow as pa
 from catalog.filters.columns import kind_of
 from catalog.filters.filtering import RowFilter
 from catalog.scored.columns import ID, IMAGE, PROBABILITIES, WRITTEN, gate_columns, vector_rows
-from catalog.scored.table import Scored, describe_model
+from catalog.scored.table import Scored
 from catalog.scored.verdicts import ProductVerdict
-from fashion.answers import answered_mask
-from fashion.errors import DataError
+from fashion.answers import answered_mask, identity
 from fashion.model_card import ModelCard
 from fashion.taxonomy import NO
 
@@ -59,11 +58,7 @@ def read_products(scored: Scored, card: ModelCard, profile: str, where: str | No
         FilterError: an invalid filter.
         SettingError: an unknown profile.
     """
-    if card.weights_id != scored.manifest.model["weights"]:
-        raise DataError(
-            f"{scored.folder} was scored by {describe_model(scored.manifest.model)}, the bundle holds {card.name} "
-            f"{card.version}; give the bundle that scored it"
-        )
+    scored.check_model(identity(card))
     card = scored.refitted(card)
     kept = RowFilter(where, scored) if where else None
     card.threshold_row(profile)  # raises for an unknown profile before anything is read

@@ -1,11 +1,11 @@
 """Filters as a tree of conditions, from which engines build their own filters."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from catalog.filters.columns import ID, Column, timestamp
+from catalog.filters.columns import Column
 
 Bound = float | datetime
 
@@ -22,17 +22,14 @@ class Builder(Protocol):
     def none_of(self, conditions: Sequence[Any]) -> Any:
         """None holds."""
 
-    def has_value(self, key: str, values: Sequence[str]) -> Any:
-        """A value at `key` is among `values`."""
+    def has_value(self, column: Column, values: Sequence[str]) -> Any:
+        """A value of the column is among `values`."""
 
-    def between(self, key: str, bounds: Mapping[str, float]) -> Any:
-        """The number at `key` lies within all of `bounds`, by "gt", "gte", "lt" and "lte"."""
+    def between(self, column: Column, bounds: Mapping[str, Bound]) -> Any:
+        """The number or time of the column lies within all of `bounds`, by "gt", "gte", "lt" and "lte"."""
 
-    def between_times(self, key: str, bounds: Mapping[str, str]) -> Any:
-        """The time at `key` lies within all of `bounds`, in RFC 3339."""
-
-    def missing(self, key: str) -> Any:
-        """There is no value at `key`."""
+    def missing(self, column: Column) -> Any:
+        """The column has no value."""
 
     def with_ids(self, ids: Sequence[str]) -> Any:
         """The point is one of these."""
@@ -40,9 +37,6 @@ class Builder(Protocol):
 
 class Condition(Protocol):
     """One node of the tree."""
-
-    def columns(self) -> Iterator[Column]:
-        """The columns that the condition compares."""
 
     def build(self, builder: Builder) -> Any:
         """Build the engine's filter."""
@@ -55,27 +49,19 @@ class OneOf:
     column: Column
     values: tuple[str, ...]
 
-    def columns(self) -> Iterator[Column]:
-        yield self.column
-
     def build(self, builder: Builder) -> Any:
-        return builder.has_value(self.column.key, self.values)
+        return builder.has_value(self.column, self.values)
 
 
 @dataclass(frozen=True)
 class Between:
-    """The column's number or time lies within bounds, by "gt", "gte", "lt" and "lte"."""
+    """The column's number or time lies within bounds, by "gt", "gte", "lt" and "lte"; times have a zone."""
 
     column: Column
     bounds: Mapping[str, Bound]
 
-    def columns(self) -> Iterator[Column]:
-        yield self.column
-
     def build(self, builder: Builder) -> Any:
-        numbers = {name: bound for name, bound in self.bounds.items() if not isinstance(bound, datetime)}
-        times = {name: timestamp(bound) for name, bound in self.bounds.items() if isinstance(bound, datetime)}
-        return builder.between_times(self.column.key, times) if times else builder.between(self.column.key, numbers)
+        return builder.between(self.column, self.bounds)
 
 
 @dataclass(frozen=True)
@@ -84,11 +70,8 @@ class Missing:
 
     column: Column
 
-    def columns(self) -> Iterator[Column]:
-        yield self.column
-
     def build(self, builder: Builder) -> Any:
-        return builder.missing(self.column.key)
+        return builder.missing(self.column)
 
 
 @dataclass(frozen=True)
@@ -96,9 +79,6 @@ class Points:
     """The point is one of these; for internal use, such as excluding a product's duplicates."""
 
     ids: tuple[str, ...]
-
-    def columns(self) -> Iterator[Column]:
-        yield Column(ID, "text", (ID,))
 
     def build(self, builder: Builder) -> Any:
         return builder.with_ids(self.ids)
@@ -110,9 +90,6 @@ class Not:
 
     condition: Condition
 
-    def columns(self) -> Iterator[Column]:
-        yield from self.condition.columns()
-
     def build(self, builder: Builder) -> Any:
         return builder.none_of([self.condition.build(builder)])
 
@@ -122,10 +99,6 @@ class And:
     """All conditions hold; true for an empty tuple."""
 
     conditions: tuple[Condition, ...]
-
-    def columns(self) -> Iterator[Column]:
-        for condition in self.conditions:
-            yield from condition.columns()
 
     def build(self, builder: Builder) -> Any:
         return builder.all_of([condition.build(builder) for condition in self.conditions])
@@ -137,9 +110,11 @@ class Or:
 
     conditions: tuple[Condition, ...]
 
-    def columns(self) -> Iterator[Column]:
-        for condition in self.conditions:
-            yield from condition.columns()
-
     def build(self, builder: Builder) -> Any:
         return builder.any_of([condition.build(builder) for condition in self.conditions])
+
+
+def all_of(*conditions: Condition | None) -> Condition | None:
+    """The condition that all hold; None stands for no condition."""
+    given = tuple(condition for condition in conditions if condition)
+    return And(given) if given else None

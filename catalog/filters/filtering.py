@@ -1,7 +1,6 @@
 """Evaluate filters on a scored catalog without an index, on batches of rows."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import reduce
 from typing import Any
 
@@ -21,7 +20,8 @@ from catalog.filters.columns import (
     point_id,
     source_column,
 )
-from catalog.filters.where import parse
+from catalog.filters.conditions import Bound
+from catalog.filters.where import FilterParser
 from catalog.scored.columns import ATTRIBUTE as ATTRIBUTE_COLUMN
 from catalog.scored.table import Scored
 
@@ -51,13 +51,13 @@ class RowFilter:
 
     def __init__(self, text: str, scored: Scored) -> None:
         """Parse a filter. Raises `catalog.filters.where.FilterError` if it is invalid."""
-        self._condition = parse(text, columns_of(scored))
-        self._stored = {column.key: _stored_name(column) for column in self._condition.columns()}
-        self.needed = list(dict.fromkeys(self._stored.values()))
+        parser = FilterParser(text, columns_of(scored))
+        self._condition = parser.parse()
+        self.needed = list(dict.fromkeys(map(_stored_name, parser.named)))
 
     def keeps(self, batch: pa.RecordBatch) -> np.ndarray:
         """Which rows of a batch pass the filter, bool (rows,)."""
-        return self._condition.build(ArrowBuilder(batch, self._stored))
+        return self._condition.build(ArrowBuilder(batch))
 
 
 class ArrowBuilder:
@@ -67,9 +67,8 @@ class ArrowBuilder:
     of empty values, and a number that is not finite.
     """
 
-    def __init__(self, batch: pa.RecordBatch, stored: Mapping[str, str]) -> None:
-        """`stored` maps the keys that conditions name to columns of the batch."""
-        self._batch, self._stored = batch, stored
+    def __init__(self, batch: pa.RecordBatch) -> None:
+        self._batch = batch
 
     def all_of(self, conditions: Sequence[np.ndarray]) -> np.ndarray:
         return reduce(np.logical_and, conditions, np.ones(len(self._batch), bool))
@@ -80,54 +79,56 @@ class ArrowBuilder:
     def none_of(self, conditions: Sequence[np.ndarray]) -> np.ndarray:
         return ~self.any_of(conditions)
 
-    def has_value(self, key: str, values: Sequence[str]) -> np.ndarray:
-        texts, rows = self._texts(key)
+    def has_value(self, column: Column, values: Sequence[str]) -> np.ndarray:
+        texts, rows = self._texts(column)
         return self._any(rows[_mask(pc.is_in(texts, pa.array(values, texts.type)))])
 
-    def between(self, key: str, bounds: Mapping[str, float]) -> np.ndarray:
-        numbers = self._column(key).cast(pa.float64(), safe=False)
-        within = [_mask(COMPARE[name](numbers, bound)) for name, bound in bounds.items()]
-        return self.all_of([*within, _mask(pc.is_finite(numbers))])
+    def between(self, column: Column, bounds: Mapping[str, Bound]) -> np.ndarray:
+        kept = ~self.missing(column)
+        values = self._times(column) if column.kind == "date" else self._numbers(column)
+        return self.all_of([kept, *(_mask(COMPARE[name](values, bound)) for name, bound in bounds.items())])
 
-    def between_times(self, key: str, bounds: Mapping[str, str]) -> np.ndarray:
-        times = self._column(key)
-        if not (pa.types.is_timestamp(times.type) and times.type.tz):
-            times = pc.assume_timezone(times.cast(pa.timestamp("us"), safe=False), "UTC")
-        times = times.cast(MOMENT, safe=False)
-        limits = {name: pa.scalar(datetime.fromisoformat(bound), MOMENT) for name, bound in bounds.items()}
-        return self.all_of([_mask(COMPARE[name](times, limit)) for name, limit in limits.items()])
-
-    def missing(self, key: str) -> np.ndarray:
-        column = self._column(key)
-        if kind_of(column.type) == "text":
-            texts, rows = self._texts(key)
+    def missing(self, column: Column) -> np.ndarray:
+        if column.kind in ("label", "text"):
+            texts, rows = self._texts(column)
             return ~self._any(rows[_mask(pc.not_equal(texts, pa.scalar("", texts.type)))])
-        if kind_of(column.type) == "number":
-            return ~_mask(pc.is_finite(column.cast(pa.float64(), safe=False)))
-        return ~_mask(column.is_valid())
+        if column.kind == "number":
+            return ~_mask(pc.is_finite(self._numbers(column)))
+        return ~_mask(self._column(column).is_valid())
 
     def with_ids(self, ids: Sequence[str]) -> np.ndarray:
         return np.array([point_id(id) in ids for id in self._batch.column(ID).to_pylist()], bool)
 
-    def _column(self, key: str) -> pa.Array:
-        column = self._batch.column(self._stored[key])
-        return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+    def _column(self, column: Column) -> pa.Array:
+        return _decoded(self._batch.column(_stored_name(column)))
 
-    def _texts(self, key: str) -> tuple[pa.Array, np.ndarray]:
+    def _numbers(self, column: Column) -> pa.Array:
+        return self._column(column).cast(pa.float64(), safe=False)
+
+    def _times(self, column: Column) -> pa.Array:
+        times = self._column(column)
+        if not (pa.types.is_timestamp(times.type) and times.type.tz):
+            times = pc.assume_timezone(times.cast(pa.timestamp("us"), safe=False), "UTC")
+        return times.cast(MOMENT, safe=False)
+
+    def _texts(self, column: Column) -> tuple[pa.Array, np.ndarray]:
         """The texts of a column, lists flattened, and the row of each."""
-        column = self._column(key)
-        rows = np.arange(len(column))
-        if pa.types.is_list(column.type) or pa.types.is_large_list(column.type):
-            rows = pc.list_parent_indices(column).to_numpy()
-            column = pc.list_flatten(column)
-            column = column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
-        return column.cast(pa.large_string()), rows
+        texts = self._column(column)
+        rows = np.arange(len(texts))
+        if pa.types.is_list(texts.type) or pa.types.is_large_list(texts.type):
+            rows = pc.list_parent_indices(texts).to_numpy()
+            texts = _decoded(pc.list_flatten(texts))
+        return texts.cast(pa.large_string()), rows
 
     def _any(self, rows: np.ndarray) -> np.ndarray:
         """A mask, bool (rows of the batch,), of the rows that occur."""
         found = np.zeros(len(self._batch), bool)
         found[rows] = True
         return found
+
+
+def _decoded(values: pa.Array) -> pa.Array:
+    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 
 def _mask(found: Any) -> np.ndarray:

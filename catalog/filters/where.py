@@ -55,18 +55,24 @@ def parse(text: str, columns: Columns) -> Condition:
     Raises:
         FilterError: a syntax error, an unknown column or label, or a value that the column cannot have.
     """
-    return _FilterParser(text, columns).parse()
+    return FilterParser(text, columns).parse()
 
 
-class _FilterParser:
-    """Recursive descent parser with a method per level: or, and, not, comparison."""
+class FilterParser:
+    """Recursive descent parser with a method per level: or, and, not, comparison.
+
+    Attributes:
+        named: the column of each comparison that was parsed, in order.
+    """
 
     def __init__(self, text: str, columns: Columns) -> None:
         self.text, self.columns = text, columns
+        self.named: list[Column] = []
         self.tokens = self._tokens()
         self.position = self.depth = 0
 
     def parse(self) -> Condition:
+        """Parse the whole text; raises as `parse`."""
         condition = self._or()
         if self.now.kind != "end":
             quote = "; a name with spaces needs quotes" if self.now.kind == "word" else ""
@@ -124,7 +130,8 @@ class _FilterParser:
             hint = did_you_mean(token.text, self.columns.all_names)
             self._fail(f"unknown column {token.text!r}{hint}", f"; there are: {', '.join(self.columns.names)}")
         self.position += 1
-        return self.columns[token.text]
+        self.named.append(self.columns[token.text])
+        return self.named[-1]
 
     def _list(self, column: Column) -> list[Condition]:
         self._expect("(", "before the list")

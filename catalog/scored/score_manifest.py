@@ -1,6 +1,7 @@
 """The manifest of a scored catalog, score.json, and the origin that all parts share."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
@@ -104,3 +105,8 @@ def _no_manifest(folder: Path) -> str:
     if any(folder.glob(PARTS)):
         return f"the scoring of {folder} is not complete; run the same python -m catalog.score again to continue"
     return f"{folder} is not a scored catalog: it has no {MANIFEST_FILE}; python -m catalog.score makes one"
+
+
+def describe_model(model: Mapping[str, str]) -> str:
+    """Name, version and the first digits of the weights' hash."""
+    return f"{model['name']} {model['version']} ({model['weights'].removeprefix('sha256:')[:12]})"

@@ -32,7 +32,7 @@ from catalog.scored.columns import (
 )
 from catalog.scored.correction_store import CORRECTIONS_FILE, CorrectionStore
 from catalog.scored.overlay import Overlay
-from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Manifest, Origin
+from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Manifest, Origin, describe_model
 from fashion.errors import DataError, one_line
 from fashion.gates import NO_GATES, Gates
 from fashion.model_card import ModelCard
@@ -130,6 +130,14 @@ class Scored:
         if self._overlay is None or self._overlay.last != store.last():
             self._overlay = Overlay(store, self.manifest)
         return self._overlay
+
+    def check_model(self, model: Mapping[str, str]) -> None:
+        """Raise DataError if another model than this one, see `fashion.answers.identity`, scored the catalog."""
+        if model["weights"] != self.manifest.model["weights"]:
+            raise DataError(
+                f"{self.folder} was scored by {describe_model(self.manifest.model)}, the bundle holds "
+                f"{describe_model(model)}; give the bundle that scored it"
+            )
 
     def refitted(self, card: ModelCard) -> ModelCard:
         """The model card with the calibration and thresholds of the refit in force."""
@@ -268,8 +276,3 @@ def part_origin(path: Path, part: pq.ParquetFile) -> Origin:
         return Origin(**json.loads(metadata[ORIGIN_KEY]))
     except (KeyError, ValueError, TypeError):
         raise DataError(f"{path} was not written by python -m catalog.score; move it elsewhere") from None
-
-
-def describe_model(model: Mapping[str, str]) -> str:
-    """Name, version and the first digits of the weights' hash."""
-    return f"{model['name']} {model['version']} ({model['weights'].removeprefix('sha256:')[:12]})"

@@ -4,13 +4,14 @@ import glob
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from catalog.scoring.source import ListedSource, ProductSource, UnscoredRow, rows_table
 from catalog.scoring.table_source import parquet_source, text_source
 from fashion.errors import DataError, SettingError
 from fashion.heic import HEIC_ADVICE, HEIC_ENDINGS, can_read_heic
+from fashion.image_files import image_files, visible_files
 from fashion.preprocess import ENDINGS, looks_like_image
 from fashion.tables.first_bytes import check_first_bytes, is_spreadsheet
 from fashion.tables.parquet import ParquetTable
@@ -106,12 +107,6 @@ def photographs(paths: Sequence[str], name: str, folder: str, left_out: Sequence
     return ListedSource(name, Path(folder), (), rows_table(ids, ids, paths), tuple(left_out))
 
 
-def image_files(folder: Path) -> list[str]:
-    """Sorted absolute paths of the image files below a folder, by extension; hidden files are skipped."""
-    endings = (*ENDINGS, *HEIC_ENDINGS) if can_read_heic() else ENDINGS
-    return sorted(path for path in _visible_files(folder) if path.lower().endswith(endings))
-
-
 def unread_photographs(folder: Path) -> list[UnscoredRow]:
     """Photographs below a folder that are not scored, with the reason.
 
@@ -119,7 +114,7 @@ def unread_photographs(folder: Path) -> list[UnscoredRow]:
     caches or thumbnails.
     """
     unread = []
-    for path in sorted(_visible_files(folder)):
+    for path in sorted(visible_files(folder)):
         name = os.path.relpath(path, os.path.abspath(folder)).encode(errors="backslashreplace").decode()
         ending = os.path.splitext(path)[1].lower()
         if ending in HEIC_ENDINGS and not can_read_heic():
@@ -146,13 +141,6 @@ def _is_image(path: str) -> bool:
             return looks_like_image(file.read(16))
     except OSError:
         return False
-
-
-def _visible_files(folder: Path) -> Iterator[str]:
-    """Absolute paths of the files below a folder, without hidden files and folders."""
-    for parent, folders, names in os.walk(os.path.abspath(folder)):
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield from (os.path.join(parent, name) for name in names if not name.startswith("."))
 
 
 def _advice(folder: Path) -> str:

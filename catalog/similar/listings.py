@@ -24,9 +24,9 @@ def exclude_products(ids: Sequence[str], manifest: IndexManifest) -> Condition:
     return Not(only_products(ids, manifest))
 
 
-def exclude_photographs(manifest: IndexManifest) -> list[Condition]:
-    """Conditions that keep the points of products and exclude those of single photographs."""
-    return [Missing(PHOTOGRAPH_COLUMN)] if manifest.photographs else []
+def exclude_photographs(manifest: IndexManifest) -> Condition | None:
+    """The condition that keeps the points of products and excludes those of single photographs."""
+    return Missing(PHOTOGRAPH_COLUMN) if manifest.photographs else None
 
 
 def exclude_later_photographs(manifest: IndexManifest) -> Condition | None:

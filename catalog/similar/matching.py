@@ -1,7 +1,7 @@
 """Query API of an open index: search, replace, recommend and find duplicates."""
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from types import TracebackType
@@ -11,8 +11,9 @@ import numpy as np
 
 from catalog.engines.store import Examples, Store
 from catalog.filters.columns import Columns, point_id
-from catalog.filters.conditions import And, Condition, Points
+from catalog.filters.conditions import Condition, Points, all_of
 from catalog.filters.where import parse
+from catalog.scored.score_manifest import describe_model
 from catalog.similar import near_duplicates, replacement
 from catalog.similar.listings import (
     exclude_later_photographs,
@@ -24,8 +25,7 @@ from catalog.similar.listings import (
 )
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Match, Product, match, product_of
-from catalog.similar.recommendation import check_examples
-from catalog.similar.settings import LIMIT, SearchOptions, SearchSettings
+from catalog.similar.settings import LIMIT, SearchOptions, SearchSettings, check_examples
 from catalog.similar.spaces import Measure, diverse, scores, unit_vectors
 from fashion.errors import DataError, InvalidImage, one_line
 
@@ -105,7 +105,7 @@ class Index:
             DataError: the predictor's model is not the one that computed the index's vectors.
             InvalidImage: the photograph cannot be decoded or is unsuitable.
         """
-        self.check_model(predictor.card.name, predictor.card.version, predictor.card.weights_id)
+        self.check_model(predictor.identity())
         name = "photograph" if isinstance(path, bytes) else str(path)
         try:
             prediction = predictor.predict(path if isinstance(path, bytes) else Path(path))
@@ -117,14 +117,13 @@ class Index:
         own = scores(prediction.probabilities, self.manifest.taxonomy)
         return Product(name, name, attributes, {}, unit_vectors(prediction.embedding), own)
 
-    def check_model(self, name: str, version: str, weights: str) -> None:
-        """Raise DataError if another model computed the vectors of the index."""
-        own = self.manifest.model
-        if weights != own["weights"]:
+    def check_model(self, model: Mapping[str, str]) -> None:
+        """Raise DataError if another model than this one, see `fashion.answers.identity`, computed the vectors."""
+        if model["weights"] != self.manifest.model["weights"]:
             raise DataError(
-                f"the index {self.store.place} was made by the model {own['name']} {own['version']} "
-                f"({short_hash(own['weights'])}), the bundle holds {name} {version} ({short_hash(weights)}), "
-                "whose vectors cannot be compared; use the index's bundle, or score and index the catalog with this one"
+                f"the index {self.store.place} was made by the model {describe_model(self.manifest.model)}, the bundle "
+                f"holds {describe_model(model)}, whose vectors cannot be compared; use the index's bundle, or score "
+                "and index the catalog with this one"
             )
 
     def search(self, query: Product | str | None = None, **options: Unpack[SearchOptions]) -> list[Match]:
@@ -149,9 +148,9 @@ class Index:
             return [Match(product, None, {}, {}) for product in self._listed(where, settings)]
         if isinstance(query, str):
             query = self.product(query)
-        itself = [exclude_products([query.id], self.manifest)] if query.payload else []
+        others = exclude_products([query.id], self.manifest) if query.payload else None
         known = [query] if query.payload and not settings.duplicates else []
-        return self._matches(query, measure, And((*([where] if where else []), *itself)), settings, known)
+        return self._matches(query, measure, all_of(where, others), settings, known)
 
     def replace(
         self, id: str, *, same: Sequence[str] | None = None, stock: str | None = None, **options: Unpack[SearchOptions]
@@ -173,7 +172,7 @@ class Index:
         wanted = replacement.conditions(product, self.columns, same, stock)
         where = self.condition(settings.where)
         others = exclude_products([id], self.manifest)
-        return self._matches(product, measure, And((*wanted, *([where] if where else []), others)), settings, [product])
+        return self._matches(product, measure, all_of(*wanted, where, others), settings, [product])
 
     def recommend(
         self, like: Sequence[str], unlike: Sequence[str] = (), **options: Unpack[SearchOptions]
@@ -194,8 +193,7 @@ class Index:
         check_examples(like, unlike, settings)
         liked, unliked = self.products(like), self.products(unlike)
         known = exclude_products([*like, *unlike], self.manifest)
-        where = self.condition(settings.where)
-        kept = self._filter(And((where, known)) if where else known)
+        kept = self._filter(all_of(self.condition(settings.where), known))
         measure = settings.measure(self.manifest)
         examples = Examples(
             *([self.manifest.query(_query(measure, p), settings.exact) for p in found] for found in (liked, unliked))
@@ -246,11 +244,8 @@ class Index:
             limit: keep it small: reading vectors back takes longer than the search.
             exact: compare every product even if the index is approximate.
         """
-        kept = [*([where] if where else []), *exclude_photographs(self.manifest)]
-        hits = self.store.nearest(
-            self.manifest.query(vector, exact), limit, self._filter(And(tuple(kept)) if kept else None)
-        )
-        return self._fetch([hit.id for hit in hits])
+        kept = self._filter(all_of(where, exclude_photographs(self.manifest)))
+        return self._fetch(self._nearest(vector, kept, limit, exact))
 
     def listed(self, ids: Sequence[str], where: Condition | None, limit: int, duplicates: bool = True) -> list[Product]:
         """The first products of a list that pass a filter, in the order of the list; unknown ids are skipped.
@@ -277,14 +272,19 @@ class Index:
         return parse(where, self.columns) if isinstance(where, str) else where
 
     def _matches(
-        self, query: Product, measure: Measure, where: Condition, settings: SearchSettings, known: Sequence[Product]
+        self,
+        query: Product,
+        measure: Measure,
+        where: Condition | None,
+        settings: SearchSettings,
+        known: Sequence[Product],
     ) -> list[Match]:
         limit, diversity = settings.limit, settings.diversity
         pool = max(POOL_LEAST, POOL * limit) if diversity else limit
         vector, kept = _query(measure, query), self._filter(where)
 
         def ask(count: int) -> list[str]:
-            return [hit.id for hit in self.store.nearest(self.manifest.query(vector, settings.exact), count, kept)]
+            return self._nearest(vector, kept, count, settings.exact)
 
         def ranked(found: list[Product]) -> list[Product]:
             alike = np.stack([product.point for product in found]) @ vector
@@ -303,6 +303,11 @@ class Index:
 
             order = diverse(alike, to, limit, diversity)
         return [match(found[i], float(alike[i]), query.attributes) for i in order[:limit]]
+
+    def _nearest(self, vector: np.ndarray, kept: Any, limit: int, exact: bool) -> list[str]:
+        """The points with the largest dot product with a vector (E + A,) that pass the engine's filter."""
+        (hits,) = self.store.nearest(self.manifest.query(vector[None], exact), limit, kept)
+        return [hit.id for hit in hits]
 
     def _collected(
         self,
@@ -345,8 +350,7 @@ class Index:
 
     def _listed(self, condition: Condition | None, settings: SearchSettings) -> list[Product]:
         """The first products that pass a filter."""
-        conditions = (*([condition] if condition else []), *exclude_photographs(self.manifest))
-        kept = self._filter(And(conditions) if conditions else None)
+        kept = self._filter(all_of(condition, exclude_photographs(self.manifest)))
 
         def ask(count: int) -> list[str]:
             records = self.store.scroll(kept, payload=["id"])
@@ -362,18 +366,13 @@ class Index:
         start, count = 0, LEAST_NAMED
         while start < len(ids):
             points = tuple(map(point_id, ids[start : start + count]))
-            kept = self._filter(And((*([where] if where else []), Points(points))))
+            kept = self._filter(all_of(where, Points(points)))
             passed = {record.id for record in self.store.scroll(kept, payload=["id"])}
             yield from (id for id in points if id in passed)
             start, count = start + count, min(GROWTH * count, MOST_NAMED)
 
     def _filter(self, condition: Condition | None) -> Any:
         return None if condition is None else self.store.builder.all_of([condition.build(self.store.builder)])
-
-
-def short_hash(weights: str) -> str:
-    """The first digits of the hash of a model's weights."""
-    return weights.removeprefix("sha256:")[:12]
 
 
 def _query(measure: Measure, product: Product) -> np.ndarray:

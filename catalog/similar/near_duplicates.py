@@ -87,7 +87,7 @@ def twins(
     rest = list(range(len(embeddings)))
     while rest:
         asked = manifest.query(embedding_query(embeddings[rest], len(manifest.labels)), exact)
-        found |= zip(rest, store.nearest_each(asked, limit, where), strict=True)
+        found |= zip(rest, store.nearest(asked, limit, where), strict=True)
         rest = [i for i in rest if len(found[i]) == limit and found[i][-1].score >= threshold]
         limit *= 4
     return [[hit.id for hit in found[i] if hit.score >= threshold] for i in range(len(embeddings))]

@@ -1,6 +1,6 @@
 """Settings of a search: similarity space, weights, filter, limit and diversity."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
 
@@ -61,3 +61,21 @@ class SearchSettings:
     def measure(self, manifest: IndexManifest) -> Measure:
         """The similarity measure for an index. Raises SettingError for an unknown space or group."""
         return Measure(self.space, manifest.scales, manifest.taxonomy, self.weights, self.share)
+
+
+def check_examples(like: Sequence[str], unlike: Sequence[str], settings: SearchSettings) -> None:
+    """Check what is asked for a recommendation.
+
+    Raises:
+        SettingError: nothing is liked, a product is both liked and disliked, diversity is set, or a text is given in
+            place of a list, whose letters would be ids.
+    """
+    for ids in (like, unlike):
+        if isinstance(ids, str):
+            raise SettingError(f"{ids!r} is no list of ids")
+    if not like:
+        raise SettingError("recommendations need at least one product that is liked")
+    if both := sorted(set(like) & set(unlike)):
+        raise SettingError(f"product {both[0]!r} is both liked and disliked")
+    if settings.diversity:
+        raise SettingError("recommendations do not support diversity; search does")

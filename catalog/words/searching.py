@@ -10,7 +10,7 @@ import numpy as np
 
 from catalog.engines.store import Store
 from catalog.filters.columns import Column, Columns, point_id
-from catalog.filters.conditions import And, Between, Condition, Not, OneOf, Or, Points
+from catalog.filters.conditions import Between, Condition, Not, OneOf, Or, Points, all_of
 from catalog.similar.listings import exclude_photographs
 from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Match, Product, cell_text
@@ -82,18 +82,16 @@ def search_words(
         notes = [unknown_note(word, asked.typed.get(word, word), vocabulary, words) for word in dict.fromkeys(unknown)]
         parts = query_parts(asked, vocabulary, words)
         notes += _filter_notes(index, asked)
-        conditions = [*_filters(index, asked, words), *filter(None, [index.condition(where)])]
-        if not (parts or conditions):
+        wanted = all_of(*_filters(index, asked, words), index.condition(where))
+        if not (parts or wanted):
             raise SettingError("; ".join([f"the text {text!r} contains nothing to search for", *notes]))
         if not parts:
-            return WordSearch(
-                index.search(None, where=And(tuple(conditions)), limit=limit, duplicates=duplicates), notes
-            )
+            return WordSearch(index.search(None, where=wanted, limit=limit, duplicates=duplicates), notes)
         order = words.best([phrase for part in parts for phrase in part.phrases]) if words else []
     count, more = max(CANDIDATES, limit), True
     matches: list[Match] = []
     while more and len(matches) < limit:
-        found, more = _candidates(index, parts, order, And(tuple(conditions)), count, exact)
+        found, more = _candidates(index, parts, order, wanted, count, exact)
         matches = rank(found, parts, index.manifest.taxonomy, order, len(found))
         if not duplicates:
             different = {product.id for product in index.without_duplicates([each.product for each in matches])}
@@ -188,7 +186,7 @@ def _stock_column(index: Index) -> Column | None:
 
 
 def _candidates(
-    index: Index, parts: Sequence[QueryPart], order: Sequence[str], where: Condition, count: int, exact: bool
+    index: Index, parts: Sequence[QueryPart], order: Sequence[str], where: Condition | None, count: int, exact: bool
 ) -> tuple[list[Product], bool]:
     """Candidates for the ranking: by labels, by labels among those that all words fit, by texts, by learned words.
 
@@ -209,7 +207,7 @@ def _candidates(
         vector = candidate_vector(parts, index.manifest.taxonomy, index.manifest.embedding)
         named = [part.titled | {id for id, likely in part.guesses.items() if likely >= LIKELY} for part in words]
         all_fit = frozenset.intersection(*filter(None, named)) if any(named) else frozenset()
-        for pool in (where, *([And((where, _points_of(all_fit)))] if 0 < len(all_fit) <= MOST_NAMED else [])):
+        for pool in (where, *([all_of(where, _points_of(all_fit))] if 0 < len(all_fit) <= MOST_NAMED else [])):
             nearest = index.nearest(vector, pool, count, exact)
             more |= len(nearest) == count
             found |= {product.id: product for product in nearest}
@@ -249,6 +247,7 @@ def text_columns(columns: Columns) -> list[Column]:
 def texts_of(store: Store, manifest: IndexManifest) -> Iterator[tuple[str, str]]:
     """The id and the joined texts of each product of an open index."""
     columns = text_columns(manifest.columns)
-    products = [condition.build(store.builder) for condition in exclude_photographs(manifest)]
-    for record in store.scroll(store.builder.all_of(products) if products else None):
+    products = exclude_photographs(manifest)
+    where = store.builder.all_of([products.build(store.builder)]) if products else None
+    for record in store.scroll(where):
         yield record.payload["id"], " ".join(str(v) for column in columns for v in column.values(record.payload))

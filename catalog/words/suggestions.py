@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from catalog.words.vocabulary import Vocabulary
 from catalog.words.word_file import WordFile
 
+MOST = 2  # suggestions for a word
 LEAST_SUGGESTED = 2  # minimum number of products with a suggested word: a single title may be misspelled itself
 
 
@@ -18,11 +19,11 @@ def unknown_note(word: str, typed: str, vocabulary: Vocabulary, words: WordFile 
         words: of the catalog's texts; None if there are none.
     """
     where = "is no label and occurs in no text of the catalog" if words else "is no label, and the catalog has no texts"
-    near = [f"{other!r}" for other in suggest({word, typed}, vocabulary, words)]
+    near = [f"{other!r}" for other in _suggestions({word, typed}, vocabulary, words)]
     return f"{typed!r} {where}; it was left out" + (f"; did you mean {' or '.join(near)}?" if near else "")
 
 
-def suggest(spellings: set[str], vocabulary: Vocabulary, words: WordFile | None, most: int = 2) -> list[str]:
+def _suggestions(spellings: set[str], vocabulary: Vocabulary, words: WordFile | None) -> list[str]:
     """Known words one edit away from a word: words of labels first, then words of texts, the most frequent first."""
     if any(len(word) < 3 or not word.isalpha() for word in spellings):
         return []
@@ -30,7 +31,7 @@ def suggest(spellings: set[str], vocabulary: Vocabulary, words: WordFile | None,
     for other, shown in _known(spellings, vocabulary, words):
         if any(one_edit_apart(word, other) for word in spellings):
             found.setdefault(shown)
-        if len(found) == most:
+        if len(found) == MOST:
             break
     return list(found)
 
