@@ -25,7 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--same",
         metavar="A,B",
-        help="groups or columns of which a replacement must share a value (default: article, or else category, and gender)",
+        help="groups or columns of which a replacement must share a value (default: article, or category, and gender)",
     )
     parser.add_argument(
         "--stock",

@@ -47,10 +47,8 @@ def _default_same(product: Product, columns: Columns) -> list[str]:
     # A column of the source counts only by the last name: the "article" of a shop's table is often a number.
     known = [[name for name in names if name in groups or (name == names[-1] and name in columns)] for names in SAME]
     if not any(known):
-        missing = " nor ".join(name for names in SAME for name in names)
-        raise SettingError(
-            f"the index has neither {missing}; say with --same what a replacement must share: {', '.join(columns.names)}"
-        )
+        missing, there = " nor ".join(name for names in SAME for name in names), ", ".join(columns.names)
+        raise SettingError(f"the index has neither {missing}; say with --same what a replacement must share: {there}")
     return [name for names in known for name in [n for n in names if columns[n].values(product.payload)][:1]]
 
 
