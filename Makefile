@@ -45,7 +45,7 @@ starter: setup  ## Serve the included model, without training; IMAGE=photo.jpg a
 	@test -f "$(IMAGE)" || test "$(IMAGE)" = data/demo.jpg || { echo "error: no such photograph: $(IMAGE)"; exit 2; }
 	@$(PY) -m serving.archive model_store/starter
 	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(PY) -m serving.server start
-	@if test -f "$(IMAGE)"; then echo; echo "$$ curl $(URL) -T $(IMAGE)"; \
+	@if test -f "$(IMAGE)"; then echo; echo "$$ python -m serving.client $(IMAGE)"; \
 		$(PY) -m serving.client "$(IMAGE)"; fi
 	@echo
 	@echo "Next"
@@ -156,7 +156,7 @@ format: setup  ## Format the code
 	@$(PY) -m ruff format .
 	@$(PY) -m ruff check --fix .
 
-clean:  ## Remove the sample's data, run and archive, imports, logs and caches; your own data and runs stay
+clean:  ## Remove the sample's data and run, model_store/fashion.mar (of any model), imports, logs and caches; your own data and runs stay
 	@rm -rf data/sample data/demo.jpg data/demo.json data/imported runs/sample runs/notebooks model_store/fashion.mar logs
 	@rm -rf .pytest_cache .mypy_cache .ruff_cache
 	@find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +

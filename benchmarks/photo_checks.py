@@ -173,8 +173,7 @@ def text(split: MeasuredSplit, limits: Limits, machine: str, most: int) -> str:
         rows.append([check, damage, percent_cell(blamed(bad, check), len(bad)), ""])
     rows.append([GROUND, "amateurs' photographs", percent_cell(blamed(split.amateur, GROUND), len(split.amateur)), ""])
     for row in rows:
-        row[3] = percent_cell(blamed(split.good, row[0]), len(split.good))
-    rows.insert(1, [SMALL_SOON, "-", "-", percent_cell(blamed(split.good, SMALL_SOON), len(split.good))])
+        row[3] = "-" if row[0] == SMALL else percent_cell(blamed(split.good, row[0]), len(split.good))
     swapped = sum(value < limits.title for value in split.swapped)
     alarms = sum(value < limits.title for value in split.titles)
     title = [percent_cell(swapped, len(split.swapped)), percent_cell(alarms, len(split.titles))]
@@ -182,10 +181,13 @@ def text(split: MeasuredSplit, limits: Limits, machine: str, most: int) -> str:
     none = sum(value < limits.product for value in split.products)
     rows.append(["no product", "docs/starter.md", "-", percent_cell(none, len(split.products))])
     header = ["check", "damage", "found", "false alarms"]
+    sides = [max(measures.width, measures.height) for measures in split.good]
     return (
-        f"{table(header, rows)}\n\n{len(split.good)} validation photographs, each damaged in each way, and "
-        f"{len(split.amateur)} of amateurs; {split.unnamed} titles name nothing that the model knows. Shares with 95 % "
-        f"intervals (Wilson); titles of {len(split.titles)}. Machine: {machine}. Measured by\n\n"
+        f"{table(header, rows)}\n\n{len(split.good)} validation photographs, the longer side {min(sides)} to "
+        f"{max(sides)} px, each damaged in each way, and {len(split.amateur)} of amateurs. Undamaged, "
+        f"{blamed(split.good, SMALL)} are `small` and {blamed(split.good, SMALL_SOON)} `small soon`, which is true of "
+        f"them. {split.unnamed} titles name nothing that the model knows. Shares with 95 % intervals (Wilson); titles "
+        f"of {len(split.titles)}. Machine: {machine}. Measured by\n\n"
         f"    python -m benchmarks.photo_checks BUNDLE --data FOLDER --amateur FOLDER --most {most}"
     )
 
@@ -197,6 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--data", type=Path, required=True, help="data folder with full-size photographs")
     parser.add_argument("--amateur", type=Path, required=True, help="folder of the Clothing dataset")
     parser.add_argument("--most", type=int, default=200, help="photographs of each folder (default: %(default)s)")
+    parser.add_argument("--section", default="checks", help="of the page (default: %(default)s)")
     parser.add_argument("--minutes", type=float, default=math.inf, help="damage as many as this allows")
     parser.add_argument("--fit", action="store_true", help="choose limits on training photographs")
     options = parser.parse_args(arguments)
@@ -216,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"more than {most} letters  finds {np.mean(bad):.1%}, false alarms {np.mean(good):.1%}")
             return 0
         section = text(measured, Limits(), describe(), options.most)
-        write_section("checks", section, PAGE)
+        write_section(options.section, section, PAGE)
         print(section)
     return 0
 

@@ -61,7 +61,11 @@ def write_gates(held: HeldOut, negatives: Sequence[Path]) -> None:
     rows = applies_rows(held)
     if rows:
         header = ["group", "F1 of 'applies', 95 % interval", "photographs", "F1 of 'does not apply'", "photographs"]
-        write_section("starter gates", f"{table(header, rows)}\n\nOf all catalogs, by the same command.", PAGE)
+        write_section(
+            "starter gates",
+            f"{table(header, rows)}\n\nThe validation photographs of all sources together, by the same command.",
+            PAGE,
+        )
     if held.seen.gate_predictions.gates.product and negatives:
         header = ["photographs of", "photographs", "said to show no product, 95 % interval"]
         alarms = table(header, false_alarm_rows(held))

@@ -24,7 +24,6 @@ from catalog.analysis.portfolios import compare
 from fashion.errors import SettingError, one_line_errors
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
-from fashion.share_correction import LEAST_TRUSTED_COVERAGE
 from training.data.images import open_split
 from training.profiles.gate_scores import GatePredictions
 from training.profiles.predictions import Predictions, predict
@@ -54,10 +53,6 @@ class HeldCounts:
     def cell(self, way: bool) -> str:
         """Percentage of cases that held."""
         return f"{self._so[way] / self._of[way]:.1%}" if self._of[way] else "-"
-
-    def share(self, way: bool) -> float | None:
-        """The same as a number."""
-        return self._so[way] / self._of[way] if self._of[way] else None
 
     def error(self, way: bool) -> str:
         """Mean absolute error of estimates, in percentage points."""
@@ -134,8 +129,10 @@ def measure(drawn: DrawnCatalogs, groups: Sequence[str], redraws: int, color: st
             false_trends(drawn, folder, false, runs)
             if color:
                 planted_color(drawn, color, folder, called, covered)
+    named = ("corrected", "uncorrected")
     rows = [_row(drawn, group, months[group], differences[group]) for group in groups]
-    header = ["group", "photographs", "months held", "uncorrected", "differences held", "uncorrected", "off by, points"]
+    header = ["group", "photographs", *(f"{of} held, {way}" for of in ("months", "differences") for way in named)]
+    header.append("months off by, points: corrected, uncorrected")
     whole = [
         ["labels called a trend where nothing changes", false.cell(True), false.cell(False)],
         ["catalogs with such a label", runs.cell(True), runs.cell(False)],
@@ -147,14 +144,12 @@ def measure(drawn: DrawnCatalogs, groups: Sequence[str], redraws: int, color: st
             [f"{title}: held by its interval", covered.cell(True), covered.cell(False)],
             [f"{title}: off by, points", covered.error(True), covered.error(False)],
         ]
-    return "\n\n".join([table(header, rows), table(["", "corrected", "uncorrected"], whole)])
+    return "\n\n".join([table(header, rows), table(["", *named], whole)])
 
 
 def _row(drawn: DrawnCatalogs, group: str, months: HeldCounts, differences: HeldCounts) -> list[str]:
-    share = months.share(True)
-    name = group if share is not None and share >= LEAST_TRUSTED_COVERAGE else f"{group} \\*"
     cells = [part.cell(way) for part in (months, differences) for way in WAYS]
-    return [name, f"{drawn.known(group):,}", *cells, f"{months.error(True)}, {months.error(False)}"]
+    return [group, f"{drawn.known(group):,}", *cells, f"{months.error(True)}, {months.error(False)}"]
 
 
 def _kept(file: Path, card: ModelCard) -> Predictions | None:

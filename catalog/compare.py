@@ -2,8 +2,8 @@
 
 From the command line:
 
-    python -m catalog.compare OURS THEIRS --group category,color
-    python -m catalog.compare FOLDER --split 'brand=Acme' 'brand=Zenith' --combine category,color --report compared
+    python -m catalog.compare OURS THEIRS --group article,colour
+    python -m catalog.compare FOLDER --split 'brand=Acme' 'brand=Zenith' --combine article,colour --report compared
 
 OURS, THEIRS and FOLDER are scored catalogs, or indexes of them. From Python: `catalog.analysis.portfolios.compare`.
 """

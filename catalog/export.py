@@ -62,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=FORMATS, required=True, help="format to write")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the file to write")
     parser.add_argument("--profile", help="thresholds of the answers (default: as it was scored)")
-    parser.add_argument("--where", metavar="FILTER", help="export only these products, such as 'category=Dresses'")
+    parser.add_argument("--where", metavar="FILTER", help="export only these products, such as 'article=Dresses'")
     parser.add_argument("--overwrite", action="store_true", help="answers replace cells that the source has filled")
     parser.add_argument(
         "--mapping", type=Path, default=SHIPPED, metavar="CSV", help="mapping of labels to Shopify's taxonomy"

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from catalog import open_index
 from catalog.engines.location import add_index, index_place, parse_index
 from catalog.similar.output import add_output, add_search, print_matches, search_options
-from catalog.similar.replacement import SAME, stock_column
+from catalog.similar.replacement import stock_column
 from fashion.errors import one_line_errors
 
 
@@ -22,7 +22,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     add_index(parser)
     parser.add_argument("id", help="id of the product to replace")
-    parser.add_argument("--same", metavar="A,B", help=f"what a replacement must share (default: {' and '.join(SAME)})")
+    parser.add_argument(
+        "--same",
+        metavar="A,B",
+        help="groups or columns of which a replacement must share a value (default: article, or category, and gender)",
+    )
     parser.add_argument(
         "--stock",
         metavar="COLUMN",

@@ -2,8 +2,8 @@
 
 From the command line:
 
-    python -m catalog.trends FOLDER --by month --group color
-    python -m catalog.trends FOLDER --where 'category=Dresses' --report trends
+    python -m catalog.trends FOLDER --by month --group colour
+    python -m catalog.trends FOLDER --where 'article=Dresses' --report trends
 
 FOLDER is a scored catalog, or an index of it. From Python: `catalog.analysis.growth.trends`.
 """

@@ -1,6 +1,7 @@
 """Attribute groups and their labels, and the conversion of a product's labels to training targets and back."""
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -56,6 +57,12 @@ class Taxonomy:
         return tuple(dict.fromkeys(label.group for label in self.labels))
 
     @cached_property
+    def repeated_names(self) -> frozenset[str]:
+        """Names of labels in more than one group, such as `Solid` in `pattern` and `print_type`."""
+        groups = Counter(name for _, name in self.index)
+        return frozenset(name for name, count in groups.items() if count > 1)
+
+    @cached_property
     def _indices(self) -> dict[str, np.ndarray]:
         return {
             group: np.array([i for i, label in enumerate(self.labels) if label.group == group], dtype=np.int64)
@@ -83,8 +90,13 @@ class Taxonomy:
     def indices(self, group: str) -> np.ndarray:
         """Output indices of a group's labels, int64, ascending. Raises DataError for an unknown group."""
         if group not in self._indices:
-            raise DataError(f"unknown attribute group {group!r}; the model has: {', '.join(self.groups)}")
+            raise DataError(self.unknown_group(group))
         return self._indices[group]
+
+    def unknown_group(self, group: str) -> str:
+        """The error message for a group that is not among these, with the most similar one."""
+        hint = did_you_mean(group, self.groups)
+        return f"unknown attribute group {group!r}{hint}; the model has: {', '.join(self.groups)}"
 
     def names(self, group: str) -> tuple[str, ...]:
         """Label names of a group, in output order. Raises DataError for an unknown group."""

@@ -20,6 +20,7 @@ from catalog.similar.matches import Product
 from catalog.similar.matching import Index
 from catalog.similar.replacement import conditions, stock_column
 from fashion.errors import DataError, SettingError
+from fashion.taxonomy import Label, Taxonomy
 
 pytestmark = LOCAL_MODE
 
@@ -78,6 +79,26 @@ def test_replacements_share_category_and_gender_are_in_stock_and_no_twins(index:
     assert TWINS["p0"][0] in {match.product.id for match in index.search("p0", duplicates=True)}
 
 
+def test_a_replacement_shares_the_article_if_the_model_has_articles(tmp_path: Path) -> None:
+    labels = [("category", "Accessories"), ("article", "Watches"), ("article", "Belts"), ("gender", "Men")]
+    rows = products(8, seed=1)
+    says = {0: "yyny", 1: "yyny", 2: "ynyy", 3: "yyny", 4: "yyny", 5: "yyny", 6: "ynny", 7: "ynyn"}  # y: the label
+    for i, row in enumerate(rows):
+        row["logits"] = np.array([2.0 if answer == "y" else -2.0 for answer in says[i]])
+        row["stock"], row["article"] = int(i != 3), "4711"  # the shop's own column is shadowed by the group
+    taxonomy = Taxonomy(tuple(Label(*label) for label in labels))
+    columns = [*COLUMNS, pa.field("article", pa.string())]
+    build(write_catalog(tmp_path / "scored", rows, taxonomy=taxonomy, columns=columns), FolderStore(tmp_path / "index"))
+    with Index(FolderStore(tmp_path / "index")) as index:
+        found = {match.product.id for match in index.replace("p0", duplicates=True)}
+        assert found == {"p1", "p4", "p5"}
+        without_article = {match.product.id for match in index.replace("p6", duplicates=True)}
+        assert without_article == {"p0", "p1", "p2", "p4", "p5"}
+        unnamed = Columns([c for c in index.columns.columns if c.name != "category" and c.place[0] != "attribute"])
+        with pytest.raises(SettingError, match="neither article nor category"):
+            conditions(index.product("p0"), unnamed)
+
+
 def test_the_required_shared_columns_can_be_chosen(index: Index) -> None:
     by_id = {row["id"]: row for row in rows()}
     brand = index.product("p3").source.get("brand") or index.product("p5").source["brand"]
@@ -110,7 +131,7 @@ def test_unusable_columns_are_refused(index: Index, how: dict[str, Any], message
 def test_an_index_without_category_and_gender(index: Index) -> None:
     columns = type(index.columns)([c for c in index.columns.columns if c.name not in ("category", "gender")])
     with pytest.raises(
-        SettingError, match=r"neither category nor gender; say with --same what .*: color, sleeve, price"
+        SettingError, match=r"neither article nor category nor gender; say with --same what .*: color, sleeve, price"
     ):
         conditions(index.product("p1"), columns)
 

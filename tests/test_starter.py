@@ -5,6 +5,7 @@ Photographs are not in the repository: tests with them need a folder in FASHION_
 
 import csv
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -47,6 +48,27 @@ def test_it_is_small_and_contains_no_local_paths() -> None:
     card = ModelCard.load(STARTER)
     assert set(card.profiles) >= {"0.5", "micro-f1", "macro-f1", "precision", "top-k"}
     assert not [word for word in ("/home", "/work", "/tmp", "../") if word in (STARTER / "model_card.json").read_text()]
+
+
+def test_the_notice_names_everything_it_learned_from() -> None:
+    notice = " ".join((STARTER / "NOTICE").read_text(encoding="utf-8").split())
+    table = (ROOT / "docs/starter.md").read_text(encoding="utf-8").split("| data | photographs |")[1].split("\n\n")[0]
+    sources = [row.split("|")[1] for row in table.splitlines()[2:]]
+    named = [name for row in sources for name in re.findall(r"\[([^]]+)\]\(", row)]
+    assert {"Clothing dataset", "style records"} <= set(named)
+    other_words = {
+        "drawn or cut from backgrounds": "drawn by this project, cut from backgrounds of the Clothing dataset",
+        "real pictures of no product": "pictures of packages of Debian 12",
+    }
+    for name in [*named, "scikit-image", "scikit-learn"]:
+        assert other_words.get(name, name) in notice, name
+    pictures = (ROOT / "docs/negatives.md").read_text(encoding="utf-8").split("| package | `kind`")[1].split("\n\n")[0]
+    rows = [[cell.strip() for cell in row.split("|")[1:-1]] for row in pictures.splitlines()[2:-1]]
+    assert len(rows) == 11
+    for package, *_, licenses in rows:
+        assert package in notice, package
+        for name in re.split(r", |; ", licenses.replace("`", "")):
+            assert name in notice, f"{package}: {name}"
 
 
 @pytest.mark.parametrize("gray", [255, 235, 128])

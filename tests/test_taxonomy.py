@@ -61,7 +61,9 @@ def test_an_unknown_label_names_the_group_and_the_closest_label():
 
 
 def test_an_unknown_group_error_lists_the_known_groups():
-    with pytest.raises(DataError, match="unknown attribute group 'colour'; the model has: color, sleeve"):
+    with pytest.raises(
+        DataError, match=r"unknown attribute group 'colour' \(did you mean 'color'\?\); the model has: color, sleeve"
+    ):
         TAXONOMY.indices("colour")
     with pytest.raises(DataError, match="colour"):
         TAXONOMY.names("colour")
@@ -89,6 +91,12 @@ def test_json_round_trip():
 def test_json_of_another_structure_is_refused(labels):
     with pytest.raises(DataError, match="list of objects with 'group' and 'name'"):
         Taxonomy.from_json(labels)
+
+
+def test_names_of_several_groups_are_known():
+    labels = (Label("pattern", "Solid"), Label("print_type", "Solid"), Label("color", "Red"))
+    assert Taxonomy(labels).repeated_names == {"Solid"}
+    assert TAXONOMY.repeated_names == frozenset()
 
 
 def test_it_can_be_pickled():

@@ -59,6 +59,22 @@ def test_several_missing_labels_of_a_group(tmp_path: Path) -> None:
         assert blue.differing_names == ["-Red", "-Purple", "+Blue"]
 
 
+def test_a_name_of_several_groups_is_shown_with_its_group(tmp_path: Path) -> None:
+    labels = (Label("pattern", "Solid"), Label("print_type", "Solid"), Label("color", "Red"))
+    logits = {"a": [3.0, 3.0, 3.0], "b": [3.0, -4.0, 3.0]}
+    rows = [row(id, (), np.ones(2)) | {"logits": np.array(values)} for id, values in logits.items()]
+    build(
+        write_catalog(tmp_path / "scored", rows, taxonomy=Taxonomy(labels), columns=COLUMNS),
+        FolderStore(tmp_path / "index"),
+    )
+    with Index(FolderStore(tmp_path / "index")) as index:
+        (found,) = index.search("a", duplicates=True)
+        assert found.shared_names == ["pattern Solid", "Red"]
+        assert found.differing_names == ["-print_type Solid"]
+        assert found.shared["pattern"] == ["Solid"]
+        assert index.product("a").names == ["pattern Solid", "print_type Solid", "Red"]
+
+
 def test_filters_from_the_text_are_noted(tmp_path: Path) -> None:
     stock = ("in stock", "out of stock", None, "In_Stock")
     rows = [row(f"p{i}", ("Red",), np.eye(4)[i], price=10.0 * i, availability=stock[i]) for i in range(4)]

@@ -160,7 +160,11 @@ def test_the_command_prints_and_writes(scored: Scored, tmp_path: Path, capsys: p
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"groups": ["colour"]}, SettingError, "unknown attribute group 'colour'; the model has: category, color"),
+        (
+            {"groups": ["colour"]},
+            SettingError,
+            "unknown attribute group 'colour' .did you mean 'color'..; the model has: category, color",
+        ),
         ({"column": "addd"}, SettingError, r"no column 'addd' \(did you mean 'added'\?\); it has: price, "),
         ({"groups": []}, SettingError, r"\[\] is no list of attribute groups; the model has: category, color"),
         ({"groups": "color"}, SettingError, "'color' is no list of attribute groups"),

@@ -7,7 +7,7 @@ from pathlib import Path
 def add_selection(parser: argparse.ArgumentParser) -> None:
     """Add --group, --where, --answers and --uncorrected."""
     parser.add_argument("--group", metavar="A,B", help="attribute groups to analyze (default: all)")
-    parser.add_argument("--where", metavar="FILTER", help="analyze only these products, such as 'category=Dresses'")
+    parser.add_argument("--where", metavar="FILTER", help="analyze only these products, such as 'article=Dresses'")
     parser.add_argument(
         "--answers", action="store_true", help="count answered attributes instead of calibrated probabilities"
     )

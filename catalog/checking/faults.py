@@ -98,7 +98,6 @@ def _too_small(measures: PhotographMeasures, today: date) -> Iterator[tuple[str,
             now,
             f"too small for Google Merchant: {size}, {now} x {now} are required",
         )
-        return
     for start, pixels in least_sizes():
         if start > today and measures.shorter < pixels:
             reason = f"too small for Google Merchant from {start} on: {size}, {pixels} x {pixels} will be required"

@@ -7,6 +7,7 @@ from fashion.colors.plain_background import background_color
 
 CONTRAST = 12  # minimum difference from the background, in levels of 255; a faint watermark has 20
 HEIGHT = (0.012, 0.15)  # range of letter heights, as a fraction of the photograph's height
+LEAST = 4  # px; below that most are specks of the product. Of small photographs only: 0.012 is more from 334 px on
 LARGEST = 0.02  # maximum share of the photograph that a letter covers
 ALIKE = 0.6  # minimum ratio of the heights of neighboring letters
 # Of the larger neighbor's height:
@@ -26,7 +27,7 @@ def letters_in_a_row(levels: np.ndarray) -> int:
     _, _, stats, _ = cv2.connectedComponentsWithStats(off.astype(np.uint8), connectivity=8)
     left, top, across, down, area = stats[1:].T
     low, high = (part * height for part in HEIGHT)
-    letter = (down >= low) & (down <= high) & (across <= 2 * down)
+    letter = (down >= max(low, LEAST)) & (down <= high) & (across <= 2 * down)
     letter &= (area >= 0.1 * across * down) & (area <= LARGEST * height * width)
     boxes = np.stack([left, top, across, down], axis=1)[letter]
     return _longest_row(boxes[np.argsort(boxes[:, 0], kind="stable")])

@@ -3,7 +3,7 @@
 From the command line:
 
     python -m catalog.corrections SCORED                                          list the corrections
-    python -m catalog.corrections SCORED --queue uncertain --group color --top 20
+    python -m catalog.corrections SCORED --queue uncertain --group colour --top 20
     python -m catalog.corrections SCORED --queue batches --label pattern=Striped
     python -m catalog.corrections SCORED --out FOLDER                             write a training folder
     python -m catalog.corrections SCORED --refit --bundle BUNDLE [--apply]
@@ -73,7 +73,7 @@ def _parser() -> argparse.ArgumentParser:
         "--group", action="append", default=[], help="attribute group of a queue; may be repeated (default: all)"
     )
     parser.add_argument("--label", metavar="GROUP=LABEL", help="only this label of a queue")
-    parser.add_argument("--where", metavar="FILTER", help="only these products of a queue, such as 'category=Dresses'")
+    parser.add_argument("--where", metavar="FILTER", help="only these products of a queue, such as 'article=Dresses'")
     parser.add_argument("--top", type=int, default=TOP, help="length of a queue (default: %(default)s)")
     parser.add_argument(
         "--photographs", type=Path, metavar="FOLDER", help="with --out, folder of the photographs, if they were moved"

@@ -219,7 +219,7 @@ class CorrectionStore:
                 raise SettingError(f"{NOT_A_PRODUCT!r} takes neither group nor label, not {group!r} and {label!r}")
             return
         if group not in self.taxonomy.groups:
-            raise SettingError(f"unknown attribute group {group!r}; the model has: {', '.join(self.taxonomy.groups)}")
+            raise SettingError(self.taxonomy.unknown_group(group))
         if (label or verdict != ONLY) and Label(group, label) not in self.taxonomy.index:
             hint = did_you_mean(label, self.taxonomy.names(group))
             raise SettingError(f"unknown label {label!r}{hint} in group {group!r}")

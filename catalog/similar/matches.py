@@ -1,6 +1,6 @@
 """Results of a search: products, how they match the query, and why they were found."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
 
@@ -23,6 +23,7 @@ class Product:
         embedding: at unit length, float32 (E,).
         scores: attribute scores for comparison, float32 (A,), see `catalog.similar.spaces.scores`.
         payload: as stored in the engine; empty for a query photograph.
+        repeated: names of labels in several of the model's groups; they are shown with their group.
     """
 
     id: str
@@ -32,6 +33,7 @@ class Product:
     embedding: np.ndarray
     scores: np.ndarray
     payload: dict[str, Any] = field(default_factory=dict, repr=False)
+    repeated: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def point(self) -> np.ndarray:
@@ -40,8 +42,16 @@ class Product:
 
     @property
     def names(self) -> list[str]:
-        """The attributes of all groups."""
-        return [name for names in self.attributes.values() for name in names]
+        """The attributes of all groups, as shown."""
+        return self.shown(self.attributes)
+
+    def shown(self, attributes: Mapping[str, Sequence[str]]) -> list[str]:
+        """Attributes by group as people read them: `Red`, but `pattern Solid` if another group has a `Solid` too."""
+        return [
+            f"{group} {name}" if name in self.repeated else name
+            for group, names in attributes.items()
+            for name in names
+        ]
 
     def to_json(self) -> dict[str, Any]:
         """Everything but the vectors."""
@@ -95,8 +105,8 @@ class Match:
 
     @property
     def shared_names(self) -> list[str]:
-        """The shared attributes of all groups."""
-        return [name for names in self.shared.values() for name in names]
+        """The shared attributes of all groups, as shown."""
+        return self.product.shown(self.shared)
 
     @property
     def reasons(self) -> list[str]:
@@ -108,9 +118,9 @@ class Match:
         """The differing attributes: - marks those of the query alone, + those of the product alone."""
         return [
             f"{sign}{name}"
-            for difference in self.differing.values()
+            for group, difference in self.differing.items()
             for sign, names in (("-", difference.wanted), ("+", difference.found))
-            for name in names
+            for name in self.product.shown({group: names})
         ] + [f"-{reason.asked}" for reason in self.why if reason.kind == "nothing"]
 
     def to_json(self) -> dict[str, Any]:
@@ -151,4 +161,6 @@ def product_of(record: Record, manifest: IndexManifest) -> Product:
     source = payload.get(SOURCE, {})
     own = {column.name: source[column.place[1]] for column in columns.source if column.place[1] in source}
     embedding, scores = np.split(record.vector, [manifest.embedding])
-    return Product(payload[ID], payload[IMAGE], attributes, own, embedding, scores, dict(payload))
+    return Product(
+        payload[ID], payload[IMAGE], attributes, own, embedding, scores, dict(payload), manifest.taxonomy.repeated_names
+    )

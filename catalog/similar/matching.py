@@ -114,8 +114,9 @@ class Index:
         attributes: dict[str, list[str]] = {group: [] for group in predictor.taxonomy.groups}
         for attribute in predictor.answer(prediction, self.manifest.profile)["attributes"]:
             attributes[attribute["group"]].append(attribute["name"])
-        own = scores(prediction.probabilities, self.manifest.taxonomy)
-        return Product(name, name, attributes, {}, unit_vectors(prediction.embedding), own)
+        taxonomy = self.manifest.taxonomy
+        own, embedding = scores(prediction.probabilities, taxonomy), unit_vectors(prediction.embedding)
+        return Product(name, name, attributes, {}, embedding, own, repeated=taxonomy.repeated_names)
 
     def check_model(self, model: Mapping[str, str]) -> None:
         """Raise DataError if another model than this one, see `fashion.answers.identity`, computed the vectors."""

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 from catalog.filters.columns import Column, Columns
 from catalog.filters.conditions import Between, Condition, OneOf
 from catalog.similar.matches import Product
+from catalog.similar.spaces import GENDER, KIND
 from fashion.errors import DataError, SettingError
 from fashion.tables.columns import STOCK_COLUMNS, usual_name
 from fashion.tables.stock_texts import IN_STOCK, NOT_IN_STOCK, spellings
 
-SAME = ("category", "gender")
+SAME = (KIND, GENDER)  # the first of each, as similarity takes it
 
 
 def conditions(
@@ -20,8 +21,8 @@ def conditions(
     Args:
         product: the product to replace.
         columns: of the index.
-        same: groups or columns in which a replacement must share a value; by default category and gender, as far as
-            the index has them. Those in which the product itself has no value are ignored.
+        same: groups or columns in which a replacement must share a value; by default article, or else category, and
+            gender, as far as the index has them. Those in which the product itself has no value are ignored.
         stock: the column of availability: a number above 0, true, or a text such as `in stock` or `yes` means in stock.
             None takes the one that `stock_column` finds; "" takes none.
 
@@ -29,12 +30,7 @@ def conditions(
         SettingError: an unknown column, no column to share, or a stock column with unsuitable values.
     """
     if same is None:
-        same = [name for name in SAME if name in columns]
-        if not same:
-            raise SettingError(
-                f"the index has neither {' nor '.join(SAME)}; say with --same what a replacement must share: "
-                + ", ".join(columns.names)
-            )
+        same = _default_same(product, columns)
     if stock is None:
         stock = stock_column(columns) or ""
     wanted = [_shared(product, _column(name, columns)) for name in same]
@@ -43,6 +39,17 @@ def conditions(
         column = _column(stock, columns)
         available = [in_stock(column, column.values(product.payload))]
     return [condition for condition in (*wanted, *available) if condition]
+
+
+def _default_same(product: Product, columns: Columns) -> list[str]:
+    """What the product is and whom it is for: of each, the finest group that says so about this product."""
+    groups = {column.name for column in columns.groups}
+    # A column of the source counts only by the last name: the "article" of a shop's table is often a number.
+    known = [[name for name in names if name in groups or (name == names[-1] and name in columns)] for names in SAME]
+    if not any(known):
+        missing, there = " nor ".join(name for names in SAME for name in names), ", ".join(columns.names)
+        raise SettingError(f"the index has neither {missing}; say with --same what a replacement must share: {there}")
+    return [name for names in known for name in [n for n in names if columns[n].values(product.payload)][:1]]
 
 
 def stock_column(columns: Columns) -> str | None:

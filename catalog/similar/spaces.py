@@ -31,7 +31,7 @@ DEFAULT_SPACE: Space = "both"
 # docs/matching.md describes.
 SHARE = 0.45
 # What a product is, its color and whom it is for, by the usual names of groups; the first that a model has counts.
-MAIN_GROUPS = (("article", "category"), ("color", "colour"), ("gender",))
+KIND, COLOR, GENDER = MAIN_GROUPS = (("article", "category"), ("color", "colour"), ("gender",))
 # Of all other groups: there are many, and they follow from the product's kind or are in its embedding.
 DETAIL_WEIGHT = 0.05
 

@@ -43,11 +43,11 @@ def cards_of_matches(shop: Shop, matches: Sequence[Match]) -> list[ProductCard]:
     found = []
     for match in matches:
         for row in shop.rows([match.product.id]):
-            missing = _unique(name for difference in match.differing.values() for name in difference.wanted)
-            added = _unique(name for difference in match.differing.values() for name in difference.found)
-            shared = _unique(match.shared_names)
+            differing, shown = match.differing.items(), match.product.shown
+            missing = tuple(shown({group: difference.wanted for group, difference in differing}))
+            added = tuple(shown({group: difference.found for group, difference in differing}))
             card = (match.product.id, shop.title(row), shop.price(row), ())
-            found.append(ProductCard(*card, match.similarity, shared, missing, added))
+            found.append(ProductCard(*card, match.similarity, tuple(match.shared_names), missing, added))
     return found
 
 

@@ -34,7 +34,7 @@ def relations(shop: Shop, id: str) -> list[Relation]:
     kinds: dict[str, tuple[str, Callable[[], Sequence[Match]]]] = {
         "Similar": ("Similar in appearance and in attributes.", lambda: index.search(id, limit=SHOWN)),
         "Replacements": (
-            "Similar, of the same category and gender, in stock as far as the catalog says, and not a duplicate.",
+            "Similar, of the same kind and gender, in stock as far as the catalog says, and not a duplicate.",
             lambda: index.replace(id, limit=SHOWN),
         ),
         "Duplicates": ("Near-identical photographs.", lambda: index.duplicates_of(id, SHOWN)),
