@@ -114,7 +114,7 @@ stop: setup  ## Stop TorchServe
 predict: setup  ## Ask the running server for the attributes of IMAGE
 	@$(PY) -m serving.client "$(IMAGE)"
 
-# Other servers and engines, and plots, in a separate environment, so that they do not change the project's packages.
+# Other servers and engines in a separate environment, so that they do not change the project's packages.
 $(BENCH)/installed: $(VENV)/installed benchmarks/requirements.txt
 	@$(VENV)/bin/uv venv --quiet --clear --python $(PY) $(BENCH)
 	@$(VENV)/bin/uv pip install --python $(BENCH)/bin/python --requirement benchmarks/requirements.txt
@@ -123,7 +123,7 @@ $(BENCH)/installed: $(VENV)/installed benchmarks/requirements.txt
 bench-serving: $(BENCH)/installed  ## Compare the endpoint with other servers: 15 minutes (ARGS=--quick: 2)
 	@$(PY) -m benchmarks.serving $(ARGS)
 
-bench-training: $(BENCH)/installed  ## Measure the input pipeline and the training step: 6 minutes (ARGS=--quick: 1)
+bench-training: setup  ## Measure the input pipeline and the training step: 6 minutes (ARGS=--quick: 1)
 	@$(PY) -m benchmarks.training $(ARGS)
 
 bench-matching: $(BENCH)/installed  ## Measure searches among 10,000 to 1,000,000 products (ARGS="--sizes 10000": 2 minutes)
@@ -135,7 +135,7 @@ bench: $(BENCH)/installed  ## Run all of these and make soak, and summarize thei
 notebooks: setup  ## Run the notebooks on BUNDLE and DATA, save their outputs and three pictures for the docs
 	@$(PY) -m benchmarks.notebooks $(BUNDLE) $(DATA) $(ARGS)
 
-soak: $(BENCH)/installed  ## Send the endpoint 20,000 requests and check for memory growth
+soak: setup  ## Send the endpoint 20,000 requests and check for memory growth
 	@$(PY) -m benchmarks.soak $(ARGS)
 
 # All tests of a file run in one process, because they share servers.

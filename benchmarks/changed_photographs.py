@@ -9,6 +9,7 @@ from PIL import Image, ImageEnhance, ImageOps
 from tqdm import tqdm
 
 from fashion.answers import answered_mask
+from fashion.jpeg import jpeg_bytes
 from fashion.predictor import Predictor
 
 Change = Callable[[Image.Image], Image.Image]
@@ -16,9 +17,7 @@ Change = Callable[[Image.Image], Image.Image]
 
 def jpeg(image: Image.Image, quality: int) -> Image.Image:
     """The image after JPEG compression."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=quality)
-    return Image.open(file).convert("RGB")
+    return Image.open(io.BytesIO(jpeg_bytes(image, quality))).convert("RGB")
 
 
 def cropped(image: Image.Image, part: float) -> Image.Image:

@@ -9,7 +9,6 @@ that takes all values for sRGB.
 """
 
 import argparse
-import io
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -38,6 +37,7 @@ from catalog.coloring.measuring import photograph_colors
 from fashion.colors.cielab import ciede2000, hex_to_lab
 from fashion.colors.naming import BASIC_COLORS
 from fashion.errors import DataError, one_line_errors
+from fashion.jpeg import jpeg_bytes
 from fashion.predictor import Predictor
 from fashion.preprocess import InputSpec, decode, load_pixels
 
@@ -61,10 +61,8 @@ class ColorSpace:
         linear = linear_of_srgb(np.asarray(image, dtype=np.float64) / 255)
         there = linear @ np.array(SRGB_PRIMARIES) @ np.linalg.inv(np.array(self.primaries))
         levels = np.rint(self.encode(there.clip(0, 1)) * 255).astype(np.uint8)
-        file = io.BytesIO()
         profile = self.profile if with_profile else None
-        Image.fromarray(levels).save(file, "JPEG", quality=QUALITY, subsampling=0, icc_profile=profile)
-        return file.getvalue()
+        return jpeg_bytes(Image.fromarray(levels), QUALITY, subsampling=0, icc_profile=profile)
 
 
 SRGB = ColorSpace("sRGB", SRGB_PRIMARIES, srgb_of_linear, b"")

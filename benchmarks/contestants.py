@@ -46,16 +46,10 @@ class Contestant:
     check: Callable[[RightAnswers], Check]
 
 
-def _shipped(place: Place) -> AbstractContextManager[Running]:
-    return shipped(place.bundle, place.folder)
-
-
-def _quiet(place: Place) -> AbstractContextManager[Running]:
-    return quiet(place.bundle, place.folder)
-
-
-def _stock(place: Place) -> AbstractContextManager[Running]:
-    return stock(place.bundle, place.folder)
+def _torchserve(
+    start: Callable[[Path, Path], AbstractContextManager[Running]],
+) -> Callable[[Place], AbstractContextManager[Running]]:
+    return lambda place: start(place.bundle, place.folder)
 
 
 def _app(place: Place) -> AbstractContextManager[Running]:
@@ -87,11 +81,11 @@ SHIPPED, STOCK, APP, FASTAPI, LITSERVE = "shipped", "stock", "app", "fastapi", "
 INFERENCE, OPENVINO, SINGLE, EACH = "inference", "openvino", "single", "each"
 
 SERVERS = {
-    SHIPPED: Contestant("this bundle in TorchServe, as shipped", _shipped, lambda right: right.answer),
+    SHIPPED: Contestant("this bundle in TorchServe, as shipped", _torchserve(shipped), lambda right: right.answer),
     APP: Contestant("this bundle in `serving.app`", _app, lambda right: right.answer),
     FASTAPI: Contestant("FastAPI + uvicorn, the same int8 model", _fastapi, lambda right: right.answer),
     LITSERVE: Contestant("LitServe, the same int8 model", _litserve, lambda right: right.answer),
-    STOCK: Contestant("stock TorchServe handler, fp32 torch", _stock, lambda right: right.stock),
+    STOCK: Contestant("stock TorchServe handler, fp32 torch", _torchserve(stock), lambda right: right.stock),
 }
 ENGINES = {
     INFERENCE: Contestant("inference only", _in_process("inference"), lambda right: right.answer),
@@ -114,6 +108,6 @@ CONTESTANTS = SERVERS | ENGINES
 # These two measure the cost of logs and metrics, with a model so small that the server's own time dominates.
 LOGGED, QUIET = "logged", "quiet"
 PAIR = {
-    LOGGED: Contestant("as shipped", _shipped, lambda right: right.answer),
-    QUIET: Contestant("without log lines and metrics of requests", _quiet, lambda right: right.answer),
+    LOGGED: Contestant("as shipped", _torchserve(shipped), lambda right: right.answer),
+    QUIET: Contestant("without log lines and metrics of requests", _torchserve(quiet), lambda right: right.answer),
 }

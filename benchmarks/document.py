@@ -1,6 +1,7 @@
 """Writing measured tables into a Markdown page, each between its own two markers."""
 
 import re
+import statistics
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -20,6 +21,17 @@ def with_interval(value: float | None, interval: Sequence[float] | None) -> str:
     if value is None:
         return "–"
     return f"{value:.3f}" + (f" ({interval[0]:.3f} to {interval[1]:.3f})" if interval else "")
+
+
+def bold(text: str, reached: bool) -> str:
+    """A cell, bold where its goal is reached."""
+    return f"**{text}**" if reached else text
+
+
+def spread(values: Sequence[float], digits: int = 1) -> str:
+    """The median of values as a cell, with minimum and maximum where there are several: `4.0 (2.2 to 4.1)`."""
+    middle, least, most = (f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
+    return middle if len(values) == 1 else f"{middle} ({least} to {most})"
 
 
 def write_section(name: str, text: str, page: Path = PAGE) -> None:

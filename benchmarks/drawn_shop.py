@@ -1,7 +1,6 @@
 """A small shop of drawn garments, and the web page running on it, started by its command."""
 
 import csv
-import io
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from catalog.index import build
 from catalog.score import score
 from catalog.scored.table import Scored
 from fashion.errors import FashionError
+from fashion.jpeg import jpeg_bytes
 from serving.ports import free_ports
 from training.sources.drawing import draw
 
@@ -25,17 +25,13 @@ START_LIMIT = 120  # s
 
 def garment(seed: int, size: int = 200) -> bytes:
     """A drawn garment, `size` px wide and high, as a JPEG."""
-    file = io.BytesIO()
-    draw(seed, size)[0].save(file, "JPEG", quality=90)
-    return file.getvalue()
+    return jpeg_bytes(draw(seed, size)[0], 90)
 
 
 def detail(seed: int, size: int = 200) -> bytes:
     """The middle of a drawn garment, as a JPEG."""
-    picture = draw(seed, size)[0]
-    file = io.BytesIO()
-    picture.crop((size // 4, size // 4, 3 * size // 4, 3 * size // 4)).resize((size, size)).save(file, "JPEG")
-    return file.getvalue()
+    middle = draw(seed, size)[0].crop((size // 4, size // 4, 3 * size // 4, 3 * size // 4))
+    return jpeg_bytes(middle.resize((size, size)), 75)
 
 
 def scored_garments(home: Path, titles: Sequence[str], size: int = 200, indexed: bool = True) -> Path:

@@ -8,7 +8,6 @@ all of the latter. The latter include true duplicates, if the folder has any: th
 """
 
 import argparse
-import io
 import random
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from benchmarks.changed_photographs import jpeg
 from benchmarks.machine import describe
 from catalog.similar.near_duplicates import THRESHOLD
 from catalog.similar.spaces import unit_vectors
@@ -29,12 +29,6 @@ BATCH = 16
 NAMED = 5  # closest pairs of different files that are printed
 
 
-def _compressed(photo: Image.Image, quality: int) -> Image.Image:
-    file = io.BytesIO()
-    photo.save(file, "JPEG", quality=quality)
-    return Image.open(file).convert("RGB")
-
-
 def _scaled(photo: Image.Image, factor: float) -> Image.Image:
     return photo.resize((round(photo.width * factor), round(photo.height * factor)), Image.Resampling.BICUBIC)
 
@@ -44,8 +38,8 @@ def _cropped(photo: Image.Image, part: float) -> Image.Image:
 
 
 CHANGES: dict[str, Callable[[Image.Image], Image.Image]] = {
-    "JPEG quality 75": lambda photo: _compressed(photo, 75),
-    "JPEG quality 40": lambda photo: _compressed(photo, 40),
+    "JPEG quality 75": lambda photo: jpeg(photo, 75),
+    "JPEG quality 40": lambda photo: jpeg(photo, 40),
     "scaled to 3/4": lambda photo: _scaled(photo, 0.75),
     "scaled to 3/2": lambda photo: _scaled(photo, 1.5),
     "2 % brighter": lambda photo: photo.point(lambda value: min(255, round(value * 1.02))),

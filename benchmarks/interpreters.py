@@ -6,14 +6,12 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from fashion.errors import FashionError
-
 ROOT = Path(__file__).parents[1]
 BENCH_PYTHON = Path(sys.prefix) / "bench" / "bin" / "python"
 
 
 def bench_python() -> Path:
-    """The interpreter of the environment that `make bench-serving` sets up for other servers, engines and plots.
+    """The interpreter of the environment that `make bench-serving` sets up for other servers and engines.
 
     Without one it is this interpreter, which has some of the packages too.
     """
@@ -35,14 +33,3 @@ def bench_versions(packages: Sequence[str]) -> dict[str, str]:
 def environment() -> dict[str, str]:
     """Environment variables with which any process finds this project's modules."""
     return os.environ | {"PYTHONPATH": str(ROOT)}
-
-
-def draw_plot(module: str, results: Path, out: Path) -> None:
-    """Run a module that plots a results file.
-
-    Raises:
-        FashionError: it failed; its output says why.
-    """
-    command = [str(bench_python()), "-m", module, str(results.resolve()), str(out.resolve())]
-    if subprocess.run(command, cwd=ROOT, check=False).returncode:
-        raise FashionError(f"{module} could not draw {out}; its packages are installed by make bench-serving")

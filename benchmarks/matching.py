@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.document import table, write_section
-from benchmarks.interpreters import BENCH_PYTHON, draw_plot, environment
+from benchmarks.interpreters import BENCH_PYTHON, environment
 from benchmarks.targets import TargetResult, save_targets
 from fashion.errors import SettingError, one_line_errors
 from fashion.files import write_atomically
@@ -104,6 +104,13 @@ def _cells(times: dict[str, float], memory: float | None) -> list[str]:
     return [f"{times['p50']:.1f}", f"{times['p99']:.1f}", recall, "-" if memory is None else f"{memory:.2f}"]
 
 
+def _draw(results: Sequence[dict[str, Any]], plot: Path) -> None:
+    from benchmarks.plot_matching import draw  # loads matplotlib
+
+    plot.parent.mkdir(parents=True, exist_ok=True)
+    draw(results).savefig(plot)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure the missing sizes, and write the section and its plot."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.matching", description=__doc__.split("\n")[0])
@@ -127,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         write_atomically(options.out / "results.json", json.dumps(results))
         save_targets("matching", targets(max(results, key=lambda result: result["size"])))
         write_section("speed", section(results, options.source, command), options.page)
-        draw_plot("benchmarks.plot_matching", options.out / "results.json", options.page.parent / "img" / PLOT.name)
+        _draw(results, options.page.parent / "img" / PLOT.name)
     print(f"wrote  {options.page}")
     return 0
 

@@ -75,15 +75,15 @@ def products(scored: Scored) -> list[Product]:
     """The products of a scored catalog as query photographs."""
     own = scores(scored.vectors("probabilities"), scored.manifest.taxonomy)
     embeddings = unit_vectors(scored.vectors("embedding"))
-    rows = zip(_cells(scored, ID), embeddings, own, strict=True)
+    rows = zip(text_cells(scored, ID), embeddings, own, strict=True)
     return [Product(id, "", {}, {}, embedding, row) for id, embedding, row in rows]
 
 
 def queries(asked: Scored, catalog: Scored, columns: Sequence[str]) -> Queries:
     """Validation photographs as queries. Raises DataError for a column that is missing on either side."""
-    ids = _cells(catalog, ID)
-    known = {column: dict(zip(ids, _cells(catalog, column), strict=True)) for column in columns}
-    cells = {column: _cells(asked, column) for column in columns}
+    ids = text_cells(catalog, ID)
+    known = {column: dict(zip(ids, text_cells(catalog, column), strict=True)) for column in columns}
+    cells = {column: text_cells(asked, column) for column in columns}
     return Queries(products(asked), asked.vectors("logits"), cells, known)
 
 
@@ -97,7 +97,7 @@ def by_logits(catalog: Scored, asked: np.ndarray) -> Search:
     """The seed project's method: all distances, sorted."""
     import torch
 
-    ids, rows = _cells(catalog, ID), torch.from_numpy(catalog.vectors("logits"))
+    ids, rows = text_cells(catalog, ID), torch.from_numpy(catalog.vectors("logits"))
 
     def search(number: int) -> list[str]:
         distances = torch.cdist(torch.from_numpy(asked[number : number + 1]), rows)[0]
@@ -166,7 +166,8 @@ def _text(
     )
 
 
-def _cells(scored: Scored, column: str) -> list[str]:
+def text_cells(scored: Scored, column: str) -> list[str]:
+    """The cells of a column as text, one per product; empty where there is none."""
     cells = [cell for batch in scored.batches([column]) for cell in batch.column(column).to_pylist()]
     return ["" if cell is None else str(cell) for cell in cells]
 

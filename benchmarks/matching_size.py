@@ -72,22 +72,21 @@ def query_products(scored: Path | None) -> tuple[np.ndarray, np.ndarray, np.ndar
     return embeddings, scores(probabilities, catalog.manifest.taxonomy), logits
 
 
-def truths(catalog: Enlarged, index: Path, scored: Path | None, folder: Path) -> dict[str, list[list[str]]]:
-    """The nearest ten of all and of filtered products, by exhaustive search; saves points for the other libraries."""
-    with Index(FolderStore(index)) as opened:
-        manifest = opened.manifest
+def truths(
+    catalog: Enlarged, manifest: IndexManifest, scored: Path | None, folder: Path | None = None
+) -> dict[str, list[list[str]]]:
+    """The nearest ten of all and of filtered products, by exhaustive search; saves points in a folder, if given."""
     asked_for = engine_query(manifest, scored).vector
     best: dict[str, list[Any]] = {name: [] for name in ("all", *FILTERS)}
-    kept = [_points(folder / WHOLE, catalog.rows, manifest.embedding + len(manifest.labels))]
-    if manifest.projection:
-        kept.append(_points(folder / COARSE, catalog.rows, manifest.projection.size(manifest.embedding)))
+    saved = _point_files(folder, catalog.rows, manifest) if folder else []
     start = 0
     for batch in tqdm(catalog.batches(), "comparing", -(-catalog.rows // 4096), disable=None):
         rows = vector_rows(batch.column(EMBEDDING)).astype(np.float32)
         whole = point(rows, scores(vector_rows(batch.column(PROBABILITIES)), manifest.taxonomy))
-        kept[0][start : start + len(batch)] = whole
-        if manifest.projection:
-            kept[1][start : start + len(batch)] = manifest.projection.points(whole)
+        if saved:
+            saved[0][start : start + len(batch)] = whole
+        if saved and manifest.projection:
+            saved[1][start : start + len(batch)] = manifest.projection.points(whole)
         start += len(batch)
         alike = asked_for @ whole.T
         names = np.array(batch.column(ID).to_pylist())
@@ -96,7 +95,7 @@ def truths(catalog: Enlarged, index: Path, scored: Path | None, folder: Path) ->
             found = alike[:, keep]
             order = np.argsort(-found, axis=1)[:, :FOUND]
             best[name].append((np.take_along_axis(found, order, 1), names[keep][order]))
-    for points in kept:
+    for points in saved:
         points.flush()
     result = {}
     for name, parts in best.items():
@@ -106,8 +105,12 @@ def truths(catalog: Enlarged, index: Path, scored: Path | None, folder: Path) ->
     return result
 
 
-def _points(path: Path, rows: int, size: int) -> np.memmap:
-    return np.lib.format.open_memmap(path, "w+", np.float16, (rows, size))
+def _point_files(folder: Path, rows: int, manifest: IndexManifest) -> list[np.memmap]:
+    """New files for the points of other libraries: whole ones, and those of the projection if there is one."""
+    sizes = {WHOLE: manifest.embedding + len(manifest.labels)}
+    if manifest.projection:
+        sizes[COARSE] = manifest.projection.size(manifest.embedding)
+    return [np.lib.format.open_memmap(folder / name, "w+", np.float16, (rows, size)) for name, size in sizes.items()]
 
 
 def engine_query(manifest: IndexManifest, scored: Path | None) -> Query:
@@ -216,7 +219,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     index, size, scored = folder / "index", options.size, options.scored
     result = {"size": size, "machine": describe()}
     result["index"] = step(folder / "index.json", lambda: in_subprocess(build_index, size, scored, index))
-    truth = step(folder / "truth.json", lambda: truths(enlarged_catalog(size, scored), index, scored, folder))
+    with Index(FolderStore(index)) as opened:
+        manifest = opened.manifest
+    truth = step(folder / "truth.json", lambda: truths(enlarged_catalog(size, scored), manifest, scored, folder))
     result["ours"] = step(folder / "ours.json", lambda: in_subprocess(measure_search, index, scored, truth))
     result["torch"] = step(folder / "torch.json", lambda: in_subprocess(brute_force, size, scored))
     if options.faiss:

@@ -7,7 +7,6 @@ With the starter, in Debian's Chromium, on this machine. It writes the section `
 
 import argparse
 import base64
-import io
 import os
 import shutil
 import statistics
@@ -24,6 +23,7 @@ from benchmarks.document import table, write_section
 from benchmarks.drawn_shop import STARTER, page
 from benchmarks.machine import describe
 from fashion.errors import SettingError, one_line_errors
+from fashion.jpeg import jpeg_bytes
 from fashion.predictor import Predictor
 from training.sources.drawing import draw
 
@@ -73,9 +73,7 @@ def large_photograph() -> bytes:
     """A JPEG of about 1 MB."""
     picture = draw(3, 400)[0].resize((2400, 2400))
     grain = Image.effect_noise(picture.size, 24).convert("RGB")
-    file = io.BytesIO()
-    Image.blend(picture, grain, 0.2).save(file, "JPEG", quality=86)
-    return file.getvalue()
+    return jpeg_bytes(Image.blend(picture, grain, 0.2), 86)
 
 
 def measure_times(browser: Browser, url: str, folder: Path, repeats: int = REPEATS) -> PageTimes:

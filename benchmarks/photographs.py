@@ -1,12 +1,12 @@
 """The photographs of the serving benchmarks: drawn garments, written as JPEGs of several sizes and qualities."""
 
-import io
 from collections.abc import Sequence
 from pathlib import Path
 
 from tqdm import tqdm
 
 from fashion.files import write_atomically
+from fashion.jpeg import jpeg_bytes
 
 # Width and height, px: most are typical of shops, about 600x600, some smaller, some uncropped camera formats.
 # Any few consecutive sizes are a fair sample, because slow servers process only the first photographs.
@@ -53,9 +53,7 @@ def _photograph(i: int, sizes: Sequence[tuple[int, int]]) -> bytes:
     side = max(width, height)
     left, top = (side - width) // 2, (side - height) // 2
     image = draw(i, side)[0].crop((left, top, left + width, top + height))
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=QUALITIES[i % len(QUALITIES)], progressive=i % PROGRESSIVE == PROGRESSIVE - 1)
-    return file.getvalue()
+    return jpeg_bytes(image, QUALITIES[i % len(QUALITIES)], progressive=i % PROGRESSIVE == PROGRESSIVE - 1)
 
 
 def _name(i: int, sizes: Sequence[tuple[int, int]]) -> str:

@@ -1,11 +1,11 @@
-"""Plot of `benchmarks.matching`: query time by number of products. Runs in the environment of the benchmarks."""
+"""Plot of `benchmarks.matching`: query time by number of products."""
 
-import json
-from pathlib import Path
+from collections.abc import Sequence
+from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks.plots import dress, run
+from benchmarks.plots import dress
 
 WAYS = {
     "catalog.search": ("ours", "default"),
@@ -16,9 +16,8 @@ WAYS = {
 }
 
 
-def draw(path: Path) -> Figure:
+def draw(results: Sequence[dict[str, Any]]) -> Figure:
     """A line for each method: the 99th percentile of its query times."""
-    results = json.loads(path.read_text())
     figure = Figure(figsize=(7, 4), layout="constrained", dpi=110)
     axes = figure.subplots()
     for name, (who, what) in WAYS.items():
@@ -28,7 +27,3 @@ def draw(path: Path) -> Figure:
     dress(axes, "products", "query time, p99, ms")
     axes.legend(frameon=False, fontsize=8)
     return figure
-
-
-if __name__ == "__main__":
-    raise SystemExit(run(draw, "plot_matching"))

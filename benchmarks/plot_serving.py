@@ -1,19 +1,14 @@
-"""The plot of the serving benchmark: images a second and p50 against the number of clients.
-
-python -m benchmarks.plot_serving runs/bench-serving/results.json docs/img/serving.png
-"""
+"""The plot of the serving benchmark: images a second and p50 against the number of clients."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from benchmarks.cells import Results, percentile, pooled, rate
-from benchmarks.plots import dress, run
+from benchmarks.plots import dress
 
-# Of the names in benchmarks.contestants, which an environment with nothing but plots cannot import.
 COLORS = {"shipped": "#1d4ed8", "app": "#0891b2", "fastapi": "#c2410c", "litserve": "#a16207", "stock": "#6b7280"}
 LIMITS = {
     "inference": ("--", "in process: inference only, one at a time"),
@@ -21,9 +16,8 @@ LIMITS = {
 }
 
 
-def draw(path: Path) -> Figure:
+def draw(results: Results) -> Figure:
     """Two panels: throughput with the range over the rounds, and the median latency."""
-    results = Results.load(path)
     figure = Figure(figsize=(11, 4.4), dpi=150, layout="constrained")
     rates, latencies = figure.subplots(1, 2)
     for name, color in COLORS.items():
@@ -63,7 +57,3 @@ def _label(axes: Axes, concurrencies: Sequence[int], what: str) -> None:
     axes.set_xscale("log", base=2)
     axes.set_xticks(concurrencies, [str(at) for at in concurrencies])
     dress(axes, "clients at the same time", what)
-
-
-if __name__ == "__main__":
-    raise SystemExit(run(draw, "plot_serving"))

@@ -1,7 +1,4 @@
-"""The plot of `make soak`: memory of the server's processes against the number of requests.
-
-python -m benchmarks.plot_soak runs/bench-soak/results.json docs/img/soak.png
-"""
+"""The plot of `make soak`: memory of the server's processes against the number of requests."""
 
 import json
 from pathlib import Path
@@ -9,13 +6,17 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from benchmarks.plots import dress, run
+from benchmarks.plots import dress
 
 COLORS = {"workers": "#1d4ed8", "java": "#c2410c"}
 
 
 def draw(path: Path) -> Figure:
-    """A line for each kind of process, and its allowed band."""
+    """A line for each kind of process, and its allowed band.
+
+    Args:
+        path: the results that `benchmarks.soak` saved.
+    """
     result: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     figure = Figure(figsize=(9, 3.6), dpi=150, layout="constrained")
     axes = figure.subplots()
@@ -30,7 +31,3 @@ def draw(path: Path) -> Figure:
     dress(axes, "requests", "resident memory, MB")
     axes.legend(frameon=False, ncols=2, loc="lower right", title=f"bands: allowed after {settled:,} requests")
     return figure
-
-
-if __name__ == "__main__":
-    raise SystemExit(run(draw, "plot_soak"))

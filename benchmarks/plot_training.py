@@ -1,13 +1,6 @@
-"""The plot of the training benchmark: input pipelines per core, and the training step with and without loading.
+"""The plot of the training benchmark: input pipelines per core, and the training step with and without loading."""
 
-python -m benchmarks.plot_training runs/bench-training/results.json docs/img/training.png
-"""
-
-import argparse
-import json
 import statistics
-from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -54,18 +47,3 @@ def _bars(axes: Axes, labels: list[str], rates: list[list[float]], colors: list[
     axes.grid(alpha=0.25, axis="x")
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Draw the plot."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.plot_training", description=__doc__.split("\n")[0])
-    parser.add_argument("results", type=Path, help="written by benchmarks.training")
-    parser.add_argument("out", type=Path)
-    options = parser.parse_args(arguments)
-    options.out.parent.mkdir(parents=True, exist_ok=True)
-    draw(json.loads(options.results.read_text(encoding="utf-8"))).savefig(options.out)
-    return 0
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

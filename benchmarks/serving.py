@@ -18,7 +18,6 @@ from benchmarks import log_cost
 from benchmarks.cells import Results
 from benchmarks.contestants import CONTESTANTS, SHIPPED
 from benchmarks.document import PAGE, write_section
-from benchmarks.interpreters import draw_plot
 from benchmarks.photographs import photographs as draw_photographs
 from benchmarks.random_bundle import random_bundle
 from benchmarks.rounds import EXPLAINED, ServingPlan, measure
@@ -33,18 +32,20 @@ PLOTS = Path("docs/img")
 SECTIONS = {LARGE: "serving", STARTER: "serving starter"}
 
 
-def publish(results: Results, out: Path, page: Path = PAGE, plots: Path = PLOTS) -> None:
+def publish(results: Results, page: Path = PAGE, plots: Path = PLOTS) -> None:
     """Write the section and the plot.
 
     Raises:
-        FashionError: wrong answers, or the plot cannot be drawn; nothing is written then.
+        FashionError: wrong answers; nothing is written then.
     """
+    from benchmarks.plot_serving import draw  # matplotlib is not loaded while measuring
+
     faults = results.faults()
     if faults:
         raise FashionError(f"{len(faults)} sorts of wrong answers, such as {faults[0]}; nothing was written")
     chosen = results.settings["goals"]
     plot = plots / GOALS[chosen].plot
-    draw_plot("benchmarks.plot_serving", out, plot)
+    draw(results).savefig(plot)
     write_section(SECTIONS[chosen], section(results), page)
     save_targets(SECTIONS[chosen], targets(results))
     print(f"wrote the section {SECTIONS[chosen]!r} of {page} and {plot}")
@@ -66,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.page_only:
             if not full.exists():
                 raise SettingError(f"no {full}; measure once without --page-only")
-            publish(Results.load(full), full)
+            publish(Results.load(full))
             return 0
         plan = _plan(options, GOALS[chosen])
         photographs = OUT / "photographs"
@@ -82,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             results.save(saved)
         print(tables(results))
         if whole:
-            publish(results, full)
+            publish(results)
         for fault in results.faults():
             print(f"wrong: {fault}")
     return 0

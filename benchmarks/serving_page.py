@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from benchmarks import log_cost
 from benchmarks.cells import EXPLANATIONS, Cell, Results, percentile, pooled, rate
 from benchmarks.contestants import APP, ENGINES, FASTAPI, LITSERVE, LOGGED, PAIR, QUIET, SERVERS, SHIPPED, SINGLE, STOCK
-from benchmarks.document import table
+from benchmarks.document import bold, spread, table
 from benchmarks.serving_goals import GOALS, RatioGoal
 from benchmarks.targets import TargetResult
 
@@ -118,7 +118,7 @@ def _rates(results: Results) -> str:
     rows = []
     for name in _measured(results, list(SERVERS)):
         cells = [results.cells_of(name, concurrency) for concurrency in results.concurrencies]
-        rates = [_spread([cell.rate for cell in group]) if group else "-" for group in cells]
+        rates = [spread([cell.rate for cell in group]) if group else "-" for group in cells]
         rows.append([results.titles[name], *rates, _memory(results.cells_of(name))])
     return table(header, rows) if rows else ""
 
@@ -140,7 +140,7 @@ def _engines(results: Results) -> str:
     rows = []
     for name in _measured(results, list(ENGINES)):
         cells = results.cells_of(name)
-        rows.append([results.titles[name], _spread([cell.rate for cell in cells]), _percentiles(cells), _memory(cells)])
+        rows.append([results.titles[name], spread([cell.rate for cell in cells]), _percentiles(cells), _memory(cells)])
     return table(header, rows) if rows else ""
 
 
@@ -159,7 +159,7 @@ def _ratio_row(results: Results, goal: RatioGoal) -> list[str]:
     row = [what, str(goal)]
     for concurrency in results.concurrencies:
         ratios = results.ratios(goal.name, goal.other, concurrency)
-        row.append(_bold(_spread(ratios, 2), goal.met(statistics.median(ratios), concurrency)) if ratios else "-")
+        row.append(bold(spread(ratios, 2), goal.met(statistics.median(ratios), concurrency)) if ratios else "-")
     return row
 
 
@@ -167,7 +167,7 @@ def _delay_row(results: Results, name: str, most: float) -> list[str]:
     row = [f"p50, ms: {_title(results, name)} - in process with decode and resize", f"≤ {most:g} at 1"]
     for concurrency in results.concurrencies:
         delays = results.delays(name, SINGLE, concurrency) if concurrency == 1 else []
-        row.append(_bold(_spread(delays), statistics.median(delays) <= most) if delays else "-")
+        row.append(bold(spread(delays), statistics.median(delays) <= most) if delays else "-")
     return row
 
 
@@ -176,7 +176,7 @@ def _explanations_row(results: Results) -> list[str]:
     for concurrency in results.concurrencies:
         more = [100 * (ratio - 1) for ratio in results.ratios(SHIPPED, EXPLANATIONS, concurrency)]
         reached = bool(more) and statistics.median(more) <= 100 * MOST_FOR_EXPLANATIONS
-        row.append(_bold(f"{_spread(more)} %", reached) if more else "-")
+        row.append(bold(f"{spread(more)} %", reached) if more else "-")
     return row
 
 
@@ -186,7 +186,7 @@ def _logs_row(results: Results) -> list[str]:
         cells = results.cells_of(SHIPPED, concurrency) if concurrency == log_cost.CLIENTS else []
         shares = [cost * rate(cells) / 10 for cost in results.costs(LOGGED, QUIET)] if cells else []  # ms/s -> %
         reached = bool(shares) and statistics.median(shares) <= 100 * MOST_FOR_LOGS
-        row.append(_bold(f"{_spread(shares, 2)} %", reached) if shares else "-")
+        row.append(bold(f"{spread(shares, 2)} %", reached) if shares else "-")
     return row
 
 
@@ -194,9 +194,9 @@ def _logs(results: Results) -> str:
     header = ["this bundle in TorchServe", "images/s", "ms more for each image"]
     rows = []
     for name in _measured(results, list(PAIR)):
-        rates = _spread([cell.rate for cell in results.cells_of(name)], 0)
+        rates = spread([cell.rate for cell in results.cells_of(name)], 0)
         costs = results.costs(name, QUIET)
-        rows.append([PAIR[name].title, rates, "-" if name == QUIET or not costs else _spread(costs, 3)])
+        rows.append([PAIR[name].title, rates, "-" if name == QUIET or not costs else spread(costs, 3)])
     return table(header, rows) if rows else ""
 
 
@@ -208,15 +208,6 @@ def _listed(numbers: Sequence[int]) -> str:
 
 def _title(results: Results, name: str) -> str:
     return results.titles.get(name, name).split(",")[0]
-
-
-def _bold(text: str, reached: object) -> str:
-    return f"**{text}**" if reached else text
-
-
-def _spread(values: Sequence[float], digits: int = 1) -> str:
-    middle, least, most = (f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
-    return middle if len(values) == 1 else f"{middle} ({least} to {most})"
 
 
 def _percentiles(cells: Sequence[Cell]) -> str:

@@ -19,7 +19,6 @@ import psutil
 from tqdm import tqdm
 
 from benchmarks.document import PAGE, table, write_section
-from benchmarks.interpreters import draw_plot
 from benchmarks.load import Answer, send
 from benchmarks.machine import describe
 from benchmarks.memory import family, resident
@@ -160,12 +159,10 @@ def section(result: Soak) -> str:
 
 
 def publish(result: Soak) -> None:
-    """Write the section and the plot of the saved results.
+    """Write the section and the plot of the saved results."""
+    from benchmarks.plot_soak import draw  # matplotlib is not loaded while measuring
 
-    Raises:
-        FashionError: the plot cannot be drawn.
-    """
-    draw_plot("benchmarks.plot_soak", RESULTS, PLOT)
+    draw(RESULTS).savefig(PLOT)
     write_section("soak", section(result))
     print(f"wrote the section 'soak' of {PAGE} and {PLOT}")
 

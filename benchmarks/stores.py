@@ -17,47 +17,27 @@ import numpy as np
 from tqdm import tqdm
 
 from benchmarks.document import table, write_section
-from benchmarks.enlarged import DRAWER, SHELF, Enlarged
+from benchmarks.enlarged import Enlarged
 from benchmarks.machine import describe
-from benchmarks.matching_size import FOUND, QUERIES, WARM, enlarged_catalog, query_products
+from benchmarks.matching_size import FILTERS, FOUND, QUERIES, WARM, enlarged_catalog, query_products, truths
 from catalog.engines.folder_store import FolderStore
 from catalog.engines.location import server_place, store_at
 from catalog.engines.postgres_connection import connect
 from catalog.engines.store import Store
 from catalog.index import build
-from catalog.scored.columns import EMBEDDING, ID, PROBABILITIES, vector_rows
 from catalog.similar.matches import Product
 from catalog.similar.matching import Index
-from catalog.similar.spaces import DEFAULT_SPACE, Measure, point, scores, unit_vectors
+from catalog.similar.spaces import unit_vectors
 from fashion.errors import one_line_errors
 
 PAGE, ROWS, COLLECTION = Path("docs/scale.md"), 40_000, "bench_stores"
 FOLDER, EXACT = "folder", ", exact"
-COLUMNS = {"all": None, "1 %": SHELF, "0.1 %": DRAWER}  # share a filter keeps -> column that it requires to be below 1
+# Share that a filter keeps -> the filter, and whether every product is compared.
 WAYS = {
-    **{kept: (f"{column}<1" if column else None, False) for kept, column in COLUMNS.items()},
+    "all": (None, False),
+    **{kept: (f"{column}<1", False) for kept, column in FILTERS.items()},
     f"all{EXACT}": (None, True),
 }
-
-
-def truths(catalog: Enlarged, index: Index, scored: Path | None) -> dict[str, list[list[str]]]:
-    """For each filter and query the nearest ten of the filtered products, by exhaustive search."""
-    embeddings, own, _ = query_products(scored)
-    manifest = index.manifest
-    queries = Measure(DEFAULT_SPACE, manifest.scales, manifest.taxonomy).query(embeddings, own)
-    parts: dict[str, list[tuple[np.ndarray, np.ndarray]]] = {kept: [] for kept in COLUMNS}
-    for batch in catalog.batches([ID, EMBEDDING, PROBABILITIES, SHELF, DRAWER]):
-        rows = vector_rows(batch.column(EMBEDDING)).astype(np.float32)
-        alike = queries @ point(rows, scores(vector_rows(batch.column(PROBABILITIES)), manifest.taxonomy)).T
-        names = np.array(batch.column(ID).to_pylist())
-        for kept, column in COLUMNS.items():
-            passing = batch.column(column).to_numpy() < 1 if column else np.ones(len(names), bool)
-            parts[kept].append((alike[:, passing], names[passing]))
-    result = {}
-    for kept, found in parts.items():
-        order = np.argsort(-np.concatenate([alike for alike, _ in found], axis=1), axis=1)[:, :FOUND]
-        result[kept] = np.concatenate([names for _, names in found])[order].tolist()
-    return result
 
 
 def built(catalog: Enlarged, store: Store) -> float:
@@ -129,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         stores = {FOLDER: FolderStore(Path(folder) / "index"), server_version(options.postgres): server}
         took = {name: built(catalog, store) for name, store in stores.items()}
         indexes = {name: stack.enter_context(Index(store)) for name, store in stores.items()}
-        truth = truths(catalog, indexes[FOLDER], options.scored)
+        truth = truths(catalog, indexes[FOLDER].manifest, options.scored)
         lines = list(searched(indexes, options.scored, truth))
         command = f"python -m benchmarks.stores --postgres URL --rows {options.rows}"
         if options.scored:

@@ -24,6 +24,7 @@ from tqdm import tqdm
 from benchmarks.document import table, write_section
 from benchmarks.hidden_titles import HiddenTitles
 from benchmarks.machine import describe
+from benchmarks.matching_quality import text_cells
 from benchmarks.text_joins import JOINS, TextCandidates, geometric
 from catalog.engines.folder_store import FolderStore
 from catalog.engines.store import Tuning
@@ -156,7 +157,7 @@ class TextBench:
         self.index, self.hidden, self.shelf = index, hidden, shelf
         self.where = Points(tuple(map(point_id, shelf.ids)))
         self.vocabulary = Vocabulary(index.manifest.taxonomy)
-        chosen = {id: place for place, id in enumerate(_cells(scored, ID))}
+        chosen = {id: place for place, id in enumerate(text_cells(scored, ID))}
         rows = [chosen[id] for id in shelf.ids]
         self.scores = scores(scored.vectors("probabilities"), scored.manifest.taxonomy)[rows]
 
@@ -285,7 +286,7 @@ def _reported(found: Mapping[str, np.ndarray], asked: Sequence[TextQuestion]) ->
 
 def measured(others: Scored, own: Scored, options: argparse.Namespace) -> str:
     """Learn from some products, index and search others; returns the section of the page."""
-    embeddings, titles = unit_vectors(others.vectors("embedding")), _cells(others, options.title)
+    embeddings, titles = unit_vectors(others.vectors("embedding")), text_cells(others, options.title)
     start = time.process_time()
     model = learn(embeddings, titles)
     if model is None:
@@ -297,7 +298,7 @@ def measured(others: Scored, own: Scored, options: argparse.Namespace) -> str:
     store = FolderStore(options.out / "index")
     build(own, store, Tuning(asked=True))  # compares with every product
     columns = options.columns.split(",")
-    known = dict(zip(_cells(own, ID), _cells(own, options.title), strict=True))
+    known = dict(zip(text_cells(own, ID), text_cells(own, options.title), strict=True))
     with Index(store) as index:
         products = [(list(known), unit_vectors(own.vectors("embedding")), list(known.values()))]
         write_words(store.folder / FILE, index.manifest.created, known.items(), guesses(model, products))
@@ -309,21 +310,16 @@ def measured(others: Scored, own: Scored, options: argparse.Namespace) -> str:
         return section(halves, asked, learned, options)
 
 
-def _cells(scored: Scored, column: str) -> list[str]:
-    cells = [cell for batch in scored.batches([column]) for cell in batch.column(column).to_pylist()]
-    return ["" if cell is None else str(cell) for cell in cells]
-
-
 def _shelf(scored: Scored, half: int, title: str, columns: Sequence[str]) -> Shelf:
     """One half of the products, by a hash of the id."""
-    ids = _cells(scored, ID)
+    ids = text_cells(scored, ID)
     rows = [row for row, id in enumerate(ids) if zlib.crc32(id.encode()) % 2 == half]
 
     def chosen(cells: Sequence[str]) -> list[str]:
         return [cells[row] for row in rows]
 
-    cells = {column: chosen(_cells(scored, column)) for column in columns}
-    return Shelf(chosen(ids), chosen(_cells(scored, title)), cells)
+    cells = {column: chosen(text_cells(scored, column)) for column in columns}
+    return Shelf(chosen(ids), chosen(text_cells(scored, title)), cells)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

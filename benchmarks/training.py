@@ -19,7 +19,6 @@ import torch
 
 from benchmarks.document import PAGE, write_section
 from benchmarks.input_pipeline import TITLES, Material, measure_pipelines, measure_stages
-from benchmarks.interpreters import draw_plot
 from benchmarks.machine import describe
 from benchmarks.photographs import photographs
 from benchmarks.seed_pipeline import AUGMENT, SPEC
@@ -95,10 +94,12 @@ def measure(plan: TrainingPlan, out: Path) -> dict[str, Any]:
     }
 
 
-def publish(results: dict[str, Any], file: Path, page: Path = PAGE, plot: Path = PLOT) -> None:
-    """Draw the plot of the results in `file` and write the section."""
+def publish(results: dict[str, Any], page: Path = PAGE, plot: Path = PLOT) -> None:
+    """Draw the plot of the results and write the section."""
+    from benchmarks.plot_training import draw  # matplotlib is not loaded while measuring
+
     plot.parent.mkdir(parents=True, exist_ok=True)
-    draw_plot("benchmarks.plot_training", file, plot)
+    draw(results).savefig(plot)
     write_section("training", section(results), page)
     save_targets("training", targets(results))
 
@@ -115,14 +116,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.page_only:
             if not full.exists():
                 raise SettingError(f"no {full}; run make bench-training once without --page-only")
-            publish(json.loads(full.read_text(encoding="utf-8")), full)
+            publish(json.loads(full.read_text(encoding="utf-8")))
             return 0
         results = measure(_plan(options), OUT)
         file = OUT / "look.json" if options.quick else full
         write_atomically(file, json.dumps(results, indent=1) + "\n")
         print(tables(results))
         if not options.quick:
-            publish(results, full)
+            publish(results)
             print(f"wrote the section 'training' of {PAGE} and {PLOT}")
     return 0
 

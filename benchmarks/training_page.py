@@ -2,10 +2,10 @@
 
 import statistics
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
-from benchmarks.document import table
+from benchmarks.document import bold, spread, table
 from benchmarks.input_pipeline import NO_HUE, NORMALIZED, OURS, RESIZED_FIRST, SEED, SEED_NO_HUE
 from benchmarks.targets import TargetResult
 
@@ -48,7 +48,7 @@ def section(results: dict[str, Any]) -> str:
 def tables(results: dict[str, Any]) -> str:
     """All tables, each with a title line."""
     parts = [
-        ("Goals; bold where met.", _goals(results)),
+        ("Goals; bold where met.", _goal_table(results)),
         ("Images per second of processor time, that is per core.", _pipelines(results)),
         ("Where this project's time goes.", _stages(results)),
         (_filled(STEPS, results), _steps(results)),
@@ -59,15 +59,10 @@ def tables(results: dict[str, Any]) -> str:
 def targets(results: dict[str, Any]) -> list[TargetResult]:
     """The goals with a limit."""
     found = []
-    for name, other, least in RATIOS:
+    for what, values, least in _goals(results):
         if least is not None:
-            ratio, titles = statistics.median(ratios(results, name, other)), results["titles"]
-            what = f"images/s: {titles[name]} / {titles[other]}"
+            ratio = statistics.median(values)
             found.append(TargetResult(what, f"≥ {least:g}", f"{ratio:.2f}", ratio >= least))
-    for size, cells in _by_size(results).items():
-        ratio = statistics.median(cell["ratio"] for cell in cells)
-        what = f"training step at {size} px: photographs / in memory"
-        found.append(TargetResult(what, f"≥ {LEAST_OF_STEP:g}", f"{ratio:.2f}", ratio >= LEAST_OF_STEP))
     return found
 
 
@@ -77,23 +72,27 @@ def ratios(results: dict[str, Any], name: str, other: str) -> list[float]:
     return [one / two for one, two in zip(pipelines[name], pipelines[other], strict=True)]
 
 
-def _goals(results: dict[str, Any]) -> str:
+def _goals(results: dict[str, Any]) -> Iterator[tuple[str, list[float], float | None]]:
+    """What each goal is about, its ratios in each round, and their minimum; None where they are reported only."""
     titles = results["titles"]
-    rows = []
     for name, other, least in RATIOS:
-        values = ratios(results, name, other)
-        text = _bold(_spread(values, 2), least is not None and statistics.median(values) >= least)
-        rows.append([f"images/s: {titles[name]} / {titles[other]}", f"≥ {least:g}" if least else "-", text])
+        yield f"images/s: {titles[name]} / {titles[other]}", ratios(results, name, other), least
     for size, cells in _by_size(results).items():
-        values = [cell["ratio"] for cell in cells]
-        text = _bold(_spread(values, 2), statistics.median(values) >= LEAST_OF_STEP)
-        rows.append([f"training step at {size} px: photographs / in memory", f"≥ {LEAST_OF_STEP:g}", text])
+        what = f"training step at {size} px: photographs / in memory"
+        yield what, [cell["ratio"] for cell in cells], LEAST_OF_STEP
+
+
+def _goal_table(results: dict[str, Any]) -> str:
+    rows = []
+    for what, values, least in _goals(results):
+        reached = least is not None and statistics.median(values) >= least
+        rows.append([what, f"≥ {least:g}" if least else "-", bold(spread(values, 2), reached)])
     return table(["what", "wanted", "measured"], rows)
 
 
 def _pipelines(results: dict[str, Any]) -> str:
     rows = [
-        [results["titles"][name], _spread(rates), f"{1000 / statistics.median(rates):.1f}"]
+        [results["titles"][name], spread(rates), f"{1000 / statistics.median(rates):.1f}"]
         for name, rates in results["pipelines"].items()
     ]
     return table(["pipeline", "images/s", "ms each"], rows)
@@ -113,7 +112,7 @@ def _steps(results: dict[str, Any]) -> str:
     rows = []
     for size, cells in _by_size(results).items():
         columns = ([cell[name] for cell in cells] for name in ("real", "memory"))
-        rows.append([size, cells[0]["batch_size"], *map(_spread, columns), _spread([c["ratio"] for c in cells], 2)])
+        rows.append([size, cells[0]["batch_size"], *map(spread, columns), spread([c["ratio"] for c in cells], 2)])
     return table(["px", "batch", "photographs, images/s", "in memory, images/s", "ratio"], rows)
 
 
@@ -124,12 +123,3 @@ def _by_size(results: dict[str, Any]) -> dict[int, list[dict[str, Any]]]:
 
 def _filled(text: str, results: dict[str, Any]) -> str:
     return "\n\n".join(textwrap.fill(part, 120) for part in text.format(**results["settings"]).split("\n\n"))
-
-
-def _bold(text: str, reached: bool) -> str:
-    return f"**{text}**" if reached else text
-
-
-def _spread(values: Sequence[float], digits: int = 1) -> str:
-    middle, least, most = (f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values)))
-    return middle if len(values) == 1 else f"{middle} ({least} to {most})"

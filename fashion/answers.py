@@ -1,7 +1,6 @@
 """Build the answer for one image, shared by every server and command, from a prediction and options."""
 
 import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -10,6 +9,7 @@ from PIL import Image
 
 from fashion.explanation import overlay
 from fashion.gates import APPLIES, DEFAULT_THRESHOLD, PRODUCT
+from fashion.jpeg import jpeg_bytes
 from fashion.model_card import TOP_K, ModelCard
 from fashion.options import MAX_OVERLAYS, AnswerOptions, InvalidOption, cautious
 from fashion.prediction import Prediction
@@ -178,14 +178,8 @@ def _explain(
     for attribute, found in zip(attributes, evidence(chosen), strict=True):
         attribute["map"] = np.round(found.astype(np.float64), 3).tolist()
         if draws and image is not None:
-            attribute["overlay"] = _jpeg(overlay(image, found, card.input))
-
-
-def _jpeg(image: Image.Image) -> str:
-    """Encode a picture as a base64 JPEG."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=JPEG_QUALITY)
-    return base64.b64encode(file.getvalue()).decode()
+            picture = jpeg_bytes(overlay(image, found, card.input), JPEG_QUALITY)
+            attribute["overlay"] = base64.b64encode(picture).decode()
 
 
 def product_photographs(used: int, left_out: Sequence[tuple[int, str, Mapping[str, Any]]]) -> dict[str, Any]:

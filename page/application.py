@@ -15,10 +15,11 @@ from page.shop import Shop
 from page.trying.routes import add_try_routes
 from serving.app import create_app
 
+NAME = "fashion"  # of the model, as in `/predictions/NAME`
+
 
 def create_page(
     predictor: Predictor,
-    name: str = "fashion",
     hosts: Collection[str] = (),
     shop: Shop | None = None,
     reports: Mapping[str, Path] | None = None,
@@ -27,17 +28,16 @@ def create_page(
 
     Args:
         predictor: of the model.
-        name: of the model, as in `/predictions/NAME`.
         hosts: see `page.security.Guard`.
         shop: a scored catalog to review and browse, if any.
         reports: of that catalog, see `page.browsing.reports.find_reports`.
     """
-    app = create_app(predictor, name, viewer=False)
+    app = create_app(predictor, NAME, viewer=False)
     app.add_middleware(Guard, hosts=hosts)
     renderer = Renderer({"Try": "/"} | ({"Review": "/review", "Browse": "/browse"} if shop else {}))
     add_error_pages(app, renderer)
     add_static_routes(app)
-    add_try_routes(app, renderer, predictor, name)
+    add_try_routes(app, renderer, predictor, NAME)
     if shop:
         add_review_routes(app, renderer, shop, predictor.card)
         add_browse_routes(app, renderer, shop, predictor, reports or {})

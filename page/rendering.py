@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse
 
 import fashion.pictures
+from fashion.pictures.pages import template_environment
 
 TEMPLATES = Path(__file__).with_name("templates")
 STATIC = Path(__file__).with_name("static")
@@ -30,13 +30,7 @@ class Renderer:
     """
 
     def __init__(self, sections: Mapping[str, str]) -> None:
-        self._environment = Environment(
-            loader=FileSystemLoader(TEMPLATES),
-            autoescape=True,  # a catalog's labels, file names and ids may contain anything
-            undefined=StrictUndefined,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
+        self._environment = template_environment(TEMPLATES)
         self._environment.globals |= {"sections": dict(sections), "static": static_url}
         self._environment.filters |= {
             "percent": percent,

@@ -20,7 +20,7 @@ class QueueFull(Exception):
 
 
 class Batcher:
-    """Worker threads that answer queued requests. Use it as a context manager.
+    """Worker threads that answer queued requests, from `start` to `close`.
 
     An engine that is faster in batches gets one worker, which takes all requests queued since its last batch. Any other
     gets a worker for each lane, each of which takes one request at a time: no request waits for the end of a batch.
@@ -55,13 +55,6 @@ class Batcher:
             self._changed.notify_all()
         for thread in self._threads:
             thread.join()
-
-    def __enter__(self) -> "Batcher":
-        self.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     @property
     def alive(self) -> bool:

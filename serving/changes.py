@@ -16,7 +16,7 @@ from fashion.taxonomy import Label
 
 ALL = "all groups"
 KINDS = ("kept", "gained", "lost")
-DRAWS = 1000  # bootstrap resamples
+DRAWS, SEED = 1000, 0  # bootstrap resamples
 DRAWS_AT_ONCE = 50  # resamples in memory at once: 40 MB for 100,000 photographs
 
 
@@ -232,19 +232,18 @@ def _share(count: int, share: float | None, ends: np.ndarray, photographs: int) 
     return AnswerShare(count, float(share), (low, high))
 
 
-def bootstrap_shares(rows: np.ndarray, seed: int = 0) -> np.ndarray:
+def bootstrap_shares(rows: np.ndarray) -> np.ndarray:
     """95 % percentile intervals of shares, by bootstrap over photographs (Efron, 1979), not over answers, because the
     answers for one photograph are dependent.
 
     Args:
         rows: integers (N, G, 4): for each photograph and group the numbers of answers kept, gained and lost, and
             whether any changed.
-        seed: of the random generator.
 
     Returns:
         (2, G, 4): lower and upper ends; NaN if there are no answers.
     """
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(SEED)
     flat = rows.reshape(len(rows), -1)
     drawn = []
     for _ in range(DRAWS // DRAWS_AT_ONCE):

@@ -5,7 +5,6 @@ From the command line:  python -m serving.compare OLD NEW photos/ --out FOLDER
 
 import argparse
 import base64
-import io
 import json
 import os
 from collections.abc import Sequence
@@ -115,9 +114,7 @@ def _picture(shown: Sequence[PhotographChanges], photographs: dict[str, Path]) -
 
 
 def _embedded(picture: Picture) -> str:
-    file = io.BytesIO()
-    picture.image.save(file, "JPEG", quality=88, subsampling=0)
-    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()
+    return "data:image/jpeg;base64," + base64.b64encode(picture.to_jpeg()).decode()
 
 
 def _summary(changes: BundleChanges, page: Path) -> str:

@@ -19,8 +19,6 @@ from serving.forms import parse_form
 from serving.http_responses import CLIENT_CLOSED_REQUEST, http_error, is_kserve_v2, retry_after
 from serving.live import UnknownVersion
 from serving.protocol import (
-    BUSY,
-    DISCONNECTED,
     JSON_TYPE,
     MAX_BODY,
     OUTCOME_HEADER,
@@ -118,14 +116,14 @@ def _refusal(error: BaseException, kserve_v2: bool) -> Reply:
         status, answer = error_object(
             HTTPStatus.SERVICE_UNAVAILABLE, "Busy", "too many requests are waiting; try again in a second"
         )
-        return Reply(status, error_bytes(answer, kserve_v2), BUSY)
+        return Reply(status, error_bytes(answer, kserve_v2), "busy")
     if isinstance(error, asyncio.CancelledError):  # raised by uvicorn after `STOP_TIMEOUT`
         status, answer = error_object(
             HTTPStatus.SERVICE_UNAVAILABLE, "Unavailable", "the server is stopping; try again"
         )
-        return Reply(status, error_bytes(answer, kserve_v2), BUSY)
+        return Reply(status, error_bytes(answer, kserve_v2), "busy")
     if isinstance(error, ClientDisconnect):
-        return Reply(CLIENT_CLOSED_REQUEST, b"", DISCONNECTED)  # logged only; the client has disconnected
+        return Reply(CLIENT_CLOSED_REQUEST, b"", "disconnected")  # logged only; the client has disconnected
     if isinstance(error, HTTPException):
         return Reply(error.status_code, http_error(error, kserve_v2), "bad_request")
     return error_reply(error, kserve_v2)

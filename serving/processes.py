@@ -26,12 +26,6 @@ def find_server(config: Path, model_store: Path) -> psutil.Process | None:
     return None
 
 
-def temporary_folder_of(server: psutil.Process) -> Path | None:
-    """The folder in which a server unpacks its models, if set on its command line; else None."""
-    option = next((part for part in server.cmdline() if part.startswith("-Djava.io.tmpdir=")), None)
-    return Path(option.partition("=")[2]) if option else None
-
-
 def end_server(server: psutil.Process) -> None:
     """End a server and its workers: first with SIGTERM, then with SIGKILL."""
     try:

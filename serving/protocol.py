@@ -4,13 +4,13 @@ import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from fashion.errors import FashionError, InvalidImage, SettingError, one_line
 
 JSON_TYPE = "application/json"
 MAX_BODY = 20 * 1024 * 1024  # bytes, as in config.properties; for compressed bodies, after decompression
-OUTCOME_HEADER = "Fashion-Outcome"  # one of `OUTCOMES`; tells the proxy that a status 500 is not from a dead worker
+OUTCOME_HEADER = "Fashion-Outcome"  # a `RequestOutcome`; tells the proxy that a status 500 is not from a dead worker
 
 
 class InvalidRequest(FashionError):
@@ -69,6 +69,11 @@ class IncomingRequest:
     request_id: str = ""
 
 
+# Answered; unusable image; invalid request or option; internal error. In TorchServe, the handler never sees the last
+# two: queue full; client disconnected.
+RequestOutcome = Literal["ok", "invalid_image", "bad_request", "error", "busy", "disconnected"]
+
+
 @dataclass(frozen=True)
 class Reply:
     """The answer to a request.
@@ -76,23 +81,17 @@ class Reply:
     Attributes:
         status: HTTP status.
         body: JSON.
-        outcome: one of `OUTCOMES`, for metrics and logs.
+        outcome: for metrics and logs.
         images: number of images in the request.
         decode_seconds, inference_seconds: sums over its images.
     """
 
     status: int
     body: bytes
-    outcome: str = "ok"
+    outcome: RequestOutcome = "ok"
     images: int = 0
     decode_seconds: float = 0.0
     inference_seconds: float = 0.0
-
-
-# Outcomes of a request: answered; unusable image; invalid request or option; internal error. In TorchServe, the handler
-# never sees the last two: queue full; client disconnected.
-BUSY, DISCONNECTED = "busy", "disconnected"
-OUTCOMES = ("ok", "invalid_image", "bad_request", "error", BUSY, DISCONNECTED)
 
 
 def log_line(call: IncomingRequest, reply: Reply) -> str:
@@ -149,8 +148,8 @@ def error_bytes(answer: dict[str, Any], kserve_v2: bool = False) -> bytes:
     return json_bytes({"error": answer["error"]["message"]} if kserve_v2 else answer)
 
 
-def outcome_of(error: BaseException) -> str:
-    """The outcome, one of `OUTCOMES`, for an error."""
+def outcome_of(error: BaseException) -> RequestOutcome:
+    """The outcome for an error."""
     if isinstance(error, InvalidImage):
         return "invalid_image"
     return "bad_request" if isinstance(error, InvalidRequest | SettingError) else "error"

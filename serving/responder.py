@@ -31,7 +31,7 @@ class BatchCounts:
     """Counts of a batch of requests, for metrics.
 
     Attributes:
-        outcomes: number of requests by outcome, see `serving.protocol.OUTCOMES`.
+        outcomes: number of requests by outcome, see `serving.protocol.RequestOutcome`.
         attributes: how often each label was predicted by the default profile, whatever the requests' options.
         request_seconds: for each request, the time from handing over its batch until the whole batch was answered.
         images: number of predicted images.

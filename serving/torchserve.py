@@ -1,6 +1,7 @@
 """Control one TorchServe on this machine: start, wait, find and stop it, without affecting others."""
 
 import fcntl
+import hashlib
 import os
 import shutil
 import subprocess
@@ -20,15 +21,15 @@ import requests
 from serving.connection import open_session
 from serving.keys import KEY_FILE, KeyFileError, authorization, read_key
 from serving.ports import free_ports
-from serving.processes import end_server, find_server, is_alive, temporary_folder_of
+from serving.processes import end_server, find_server, is_alive
 from serving.properties import GRPC_PORTS, PORTS, ServerError, check_ports, read_properties
 from serving.server_log import ServerLog
-from serving.temporary_folders import PID_FILE, TEMPORARY_PREFIX, remove_abandoned
 
 DEFAULT_CONFIG = Path(__file__).with_name("config.properties")
 HARDENED_CONFIG = Path(__file__).with_name("config.hardened.properties")
 LOG_CONFIG = Path(__file__).with_name("log4j2.xml")
 METRICS_CONFIG = Path(__file__).with_name("metrics.yaml")
+PID_FILE = ".model_server.pid"  # written by TorchServe: the id of its Java process
 SHORT_FOLDER = "/tmp"  # regardless of $TMPDIR: the path of a Unix socket must be shorter than 108 characters
 
 START_TIMEOUT = 300.0  # s; enough for a large model on a slow disk
@@ -54,7 +55,7 @@ class TorchServe:
         self.logs = (self.folder / logs).resolve()
         self.log = ServerLog(self.logs)
         self.log_config = LOG_CONFIG  # of log4j
-        self._temporary: Path | None = None  # the server's temporary folder, created by `start`
+        self._started = False  # by this object
         self.properties = read_properties(self.config)
         self.model_store = (self.folder / self.properties.get("model_store", "model_store")).resolve()
         self.inference_url = self.properties.get("inference_address", "http://127.0.0.1:8080")
@@ -117,6 +118,13 @@ class TorchServe:
         started = process.create_time() + CLOCK_ERROR
         return any((self.model_store / name).stat().st_mtime > started for name in self.archives())
 
+    @property
+    def temporary_folder(self) -> Path:
+        """The server's own temporary folder: TorchServe writes process id and sockets there under fixed names."""
+        parent = SHORT_FOLDER if os.access(SHORT_FOLDER, os.W_OK | os.X_OK) else tempfile.gettempdir()
+        server = hashlib.sha256(f"{self.config}\n{self.model_store}".encode()).hexdigest()
+        return Path(parent, f"fashion-torchserve-{os.getuid()}-{server[:16]}")
+
     @contextmanager
     def start_lock(self) -> Iterator[None]:
         """Context manager: lock the config file, so that only one process at a time starts a server with it."""
@@ -127,10 +135,8 @@ class TorchServe:
     def start(self) -> psutil.Process:
         """Start the server in the background; it is not ready yet.
 
-        Temporary folders of killed servers are removed.
-
         Raises:
-            ServerError: Java or an archive is missing, or a port is taken.
+            ServerError: Java or an archive is missing, a port is taken, or the temporary folder is somebody else's.
         """
         self.archives()
         environment = _environment()
@@ -145,11 +151,9 @@ class TorchServe:
             raise
 
     def _launch(self, environment: dict[str, str]) -> psutil.Process:
-        # Each server needs its own temporary folder: TorchServe writes process id and sockets there under fixed names.
-        short = SHORT_FOLDER if os.access(SHORT_FOLDER, os.W_OK | os.X_OK) else None
-        self._temporary = Path(tempfile.mkdtemp(prefix=TEMPORARY_PREFIX, dir=short))
-        remove_abandoned(self._temporary.parent)
-        environment |= {"TMPDIR": str(self._temporary), "TEMP": str(self._temporary)}
+        temporary = self._make_temporary_folder()
+        self._started = True
+        environment |= {"TMPDIR": str(temporary), "TEMP": str(temporary)}
         environment |= {"LOG_LOCATION": str(self.logs), "METRICS_LOCATION": str(self.logs)}
         command = [sys.executable, "-m", "ts.model_server", "--start", "--ncs", "--ts-config", str(self.config)]
         command += ["--model-store", str(self.model_store), "--log-config", str(self.log_config)]
@@ -166,9 +170,19 @@ class TorchServe:
                 start_new_session=True,
             )
         try:
-            return psutil.Process(int((self._temporary / PID_FILE).read_text()))
+            return psutil.Process(int((temporary / PID_FILE).read_text()))
         except (OSError, ValueError, psutil.Error):
             raise ServerError(f"TorchServe did not start: {self.log.last_error()}") from None
+
+    def _make_temporary_folder(self) -> Path:
+        """Create the temporary folder, without the files of a server that was killed."""
+        folder = self.temporary_folder
+        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:  # a link, or another user's: neither is removed
+            raise ServerError(f"{folder} is a link or another user's; remove it") from None
+        return folder
 
     def wait(
         self, process: psutil.Process, timeout: float = START_TIMEOUT, tick: Callable[[], None] = lambda: None
@@ -183,7 +197,7 @@ class TorchServe:
         Raises:
             ServerError: the server or a worker ended, an archive could not be loaded, or the timeout has passed.
         """
-        if self._temporary is None:
+        if not self._started:
             self.log.mark()  # started by another process: ignore earlier entries in its log
             self.key_file = _folder_of(process, self.folder) / KEY_FILE
         end = time.monotonic() + timeout
@@ -202,11 +216,10 @@ class TorchServe:
         """Stop the server and its workers, and no other server; return whether it was running."""
         process = self.find()
         if process:
-            self._temporary = self._temporary or temporary_folder_of(process)
             end_server(process)
-        if self._temporary and self._temporary.name.startswith(TEMPORARY_PREFIX):
-            shutil.rmtree(self._temporary, ignore_errors=True)
-        self._temporary = None
+        if process or self._started:  # else another process may be starting it
+            shutil.rmtree(self.temporary_folder, ignore_errors=True)
+        self._started = False
         return process is not None
 
     def __enter__(self) -> "TorchServe":

@@ -14,6 +14,7 @@ import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -211,8 +212,8 @@ def test_a_full_queue_refuses(predictor: Predictor) -> None:
     with pytest.raises(QueueFull):
         batcher.submit(IncomingRequest({"body": photo(1)}))
     waiting[0].cancel()
-    with batcher:
-        pass  # waiting requests are answered before it ends
+    batcher.start()
+    batcher.close()  # waiting requests are answered before it ends
     assert waiting[0].cancelled()
     assert {future.result().status for future in waiting[1:]} == {200}
 
@@ -224,7 +225,8 @@ def test_a_cancelled_request_leaves_the_queue(predictor: Predictor) -> None:
         future.cancel()
     assert batcher.waiting == 1
     submitted = [batcher.submit(IncomingRequest({"body": photo(1)})) for _ in range(QUEUE_SIZE - 1)]
-    with batcher:
+    batcher.start()
+    with closing(batcher):
         assert {future.result(WAIT).status for future in [cancelled[0], *submitted]} == {200}
     assert batcher.waiting == 0
 
@@ -243,7 +245,8 @@ def test_each_lane_answers_a_request_at_the_same_time(bundle: Path) -> None:
 
     batcher = Batcher(Together(predictor), lambda tally: None)
     futures = [batcher.submit(IncomingRequest({"body": photo(i)})) for i in range(6)]
-    with batcher:
+    batcher.start()
+    with closing(batcher):
         replies = [future.result(WAIT) for future in futures]
     expected = [predictor.answer(predictor.predict(photo(i))) for i in range(6)]
     assert [json.loads(reply.body) for reply in replies] == expected
@@ -260,7 +263,8 @@ def test_an_engine_that_runs_batches_takes_all_waiting_requests(bundle: Path) ->
 
     batcher = Batcher(Counted(Predictor.from_bundle(bundle, engine="torch", device="cpu")), lambda tally: None)
     futures = [batcher.submit(IncomingRequest({"body": photo(i % 4)})) for i in range(BATCH_SIZE + 3)]
-    with batcher:
+    batcher.start()
+    with closing(batcher):
         assert {future.result(WAIT).status for future in futures} == {200}
     assert sizes == [BATCH_SIZE, 3]
 

@@ -9,6 +9,7 @@ from benchmarks.enlarged import CHANGE, SHELF, Enlarged, originals
 from benchmarks.matching import section
 from benchmarks.matching_quality import Queries
 from benchmarks.matching_size import step
+from benchmarks.plot_matching import WAYS, draw
 from catalog.engines.folder_store import FolderStore
 from catalog.index import build
 from catalog.scored.columns import vector_rows
@@ -57,7 +58,11 @@ def test_the_section_of_the_speed() -> None:
         "size": 10_000,
         "machine": "a machine",
         "index": {"seconds": 12.3, "peak": 1.2, "disk": 0.05},
-        "ours": {"times": {"default": times, "exact": times}, "memory": 0.25, "kept": 512},
+        "ours": {
+            "times": {"default": times, "default, filter of 1 %": times, "exact": times},
+            "memory": 0.25,
+            "kept": 512,
+        },
         "torch": {"times": {"all": {"p50": 3.0, "p99": 4.0}}, "memory": 0.5},
     }
     text = section([result], "photographs of somebody", "make bench-matching")
@@ -66,6 +71,8 @@ def test_the_section_of_the_speed() -> None:
     assert "| 10,000 | catalog.index | 12 | 1.20 | 0.05 | 512 |" in text
     assert "| FAISS" not in text
     assert "FAISS was not run for 10,000 products." in text
+    (axes,) = draw([result]).axes
+    assert [line.get_label() for line in axes.lines] == list(WAYS)[:4]
 
 
 def test_a_step_is_measured_once(tmp_path: Path) -> None:

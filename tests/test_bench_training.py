@@ -12,6 +12,7 @@ import torch
 from benchmarks.document import write_section
 from benchmarks.input_pipeline import NO_HUE, NORMALIZED, OURS, RESIZED_FIRST, SEED, SEED_NO_HUE, TITLES, rate
 from benchmarks.photographs import SMALL_SIZES
+from benchmarks.plot_training import draw
 from benchmarks.training import TrainingPlan, main, measure
 from benchmarks.training_page import ratios, section
 from benchmarks.training_steps import Batches, Case, StepCell
@@ -52,6 +53,7 @@ def test_the_section_is_written(measured: dict[str, Any], tmp_path: Path) -> Non
     assert f"Machine: {measured['machine']}." in text
     assert "| brightness, contrast and saturation |" in text
     assert ("that was not run" in text) == (not torch.cuda.is_available())
+    draw(measured).savefig(tmp_path / "plot.png")
 
 
 def test_ratios_are_taken_within_a_round() -> None:

@@ -171,10 +171,10 @@ def test_the_intervals_have_their_nominal_coverage() -> None:
     """The intervals cover the true share in about 95 % of samples; without samples there is no interval."""
     rng = np.random.default_rng(1)
     hits = 0
-    for seed in range(60):
+    for _ in range(60):
         lost = rng.binomial(3, 0.2, size=80)
         rows = np.column_stack([3 - lost, np.zeros_like(lost), lost, lost > 0]).astype(np.int64)
-        low, high = bootstrap_shares(rows[:, None], seed)[:, 0]
+        low, high = bootstrap_shares(rows[:, None])[:, 0]
         hits += low[2] <= 0.2 <= high[2]
     assert hits >= 51  # 57 of 60 expected, minus three standard deviations
     none = np.zeros((5, 1, 4), np.int64)

@@ -1,7 +1,6 @@
 """TorchServe itself, started on free ports and queried over HTTP."""
 
 import json
-import os
 import shutil
 import socket
 import subprocess
@@ -23,9 +22,8 @@ from fashion.predictor import Predictor
 from serving.client import Client
 from serving.connection import is_this_machine, open_session
 from serving.ports import free_ports
-from serving.processes import find_server, temporary_folder_of
+from serving.processes import find_server
 from serving.server import main
-from serving.temporary_folders import PID_FILE, remove_abandoned
 from serving.torchserve import DEFAULT_CONFIG, ServerError, TorchServe, read_properties
 
 
@@ -132,12 +130,12 @@ def test_two_servers_at_once(
         assert ask(second, photo()).json() == ask(endpoint, photo()).json()
         assert main(["start", *options]) == 0
         assert "already running" in capsys.readouterr().out
-        temporary = temporary_folder_of(second.find())
-        assert temporary.is_dir()
+        assert f"-Djava.io.tmpdir={second.temporary_folder}" in second.find().cmdline()
+        assert second.temporary_folder.is_dir()
     finally:
         main(["stop", *options])
     assert find_server(second.config, store) is None
-    assert not temporary.exists()
+    assert not second.temporary_folder.exists()
     assert ask(endpoint, photo()).status_code == 200
     capsys.readouterr()
     assert main(["stop", *options]) == 0
@@ -152,7 +150,7 @@ def test_of_two_concurrent_starts_the_first_wins_and_files_of_killed_servers_are
     shutil.copy(model_store / "fashion.mar", store)
     server = TorchServe.temporary(store, tmp_path / "server")
     command = [sys.executable, "-m", "serving.server", "start", "--config", server.config, "--logs", server.logs]
-    folders = []
+    left = server.temporary_folder / "left"
     try:
         for _ in range(2):
             both = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
@@ -162,47 +160,31 @@ def test_of_two_concurrent_starts_the_first_wins_and_files_of_killed_servers_are
             assert running is not None
             assert sum(f"already running as process {running.pid}\n" in text for text in printed) == 1
             assert ask(server, photo()).status_code == 200
-            folders.append(temporary_folder_of(running))
+            assert not left.exists()
+            left.touch()
             family = [running, *running.children(recursive=True)]
             for process in family:
                 process.kill()
             psutil.wait_procs(family, 30)
-        assert not folders[0].exists()
-        assert folders[1].is_dir(), "killed, and nothing was started since"
+        assert left.exists(), "killed, and nothing was started since"
     finally:
         server.stop()
-        for folder in folders:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(server.temporary_folder, ignore_errors=True)
 
 
-def test_only_folders_without_a_server_are_removed(tmp_path: Path) -> None:
-    def folder(name: str, pid: int | None) -> Path:
-        made = tmp_path / f"fashion-torchserve-{name}"
-        made.mkdir()
-        if pid is not None:
-            (made / PID_FILE).write_text(str(pid))
-        return made
-
-    def running(*arguments: str) -> subprocess.Popen:
-        return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", *arguments])
-
-    ended = running()
-    ended.kill()
-    ended.wait(30)
-    alive = running(f"-Djava.io.tmpdir={tmp_path / 'fashion-torchserve-alive'}")
+def test_a_temporary_folder_of_somebody_else_is_refused(
+    model_store: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = TorchServe.temporary(model_store, tmp_path / "server")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "file").touch()
+    server.temporary_folder.symlink_to(other)
     try:
-        gone = [folder("dead", ended.pid), folder("number-of-another", alive.pid), folder("never-started", None)]
-        os.utime(gone[-1], (0, 0))
-        kept = [folder("alive", alive.pid), folder("starting", None)]
-        (tmp_path / "fashion-torchserve-link").symlink_to(tmp_path.parent)
-        other = tmp_path / "fashion-other"
-        other.mkdir()
-        remove_abandoned(tmp_path)
+        assert f"{server.temporary_folder} is a link or another user's" in fails_to_start(server, capsys)
+        assert (other / "file").exists()
     finally:
-        alive.kill()
-        alive.wait(30)
-    assert not any(path.exists() for path in gone)
-    assert all(path.is_dir() for path in [*kept, other, tmp_path / "fashion-torchserve-link"])
+        server.temporary_folder.unlink()
 
 
 @pytest.mark.parametrize(

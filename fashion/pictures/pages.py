@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from matplotlib.axes import Axes
 
 
@@ -47,14 +48,19 @@ def render_page(template: Path, filters: Mapping[str, Callable[..., Any]], **con
         filters: Jinja filters by name.
         contents: the template's variables; an undefined variable is an error.
     """
+    environment = template_environment(template.parent, Path(__file__).parent)
+    environment.filters |= filters
+    return environment.get_template(template.name).render(contents)
+
+
+def template_environment(*folders: Path) -> "Environment":
+    """Jinja with the templates of some folders; what they insert is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    environment = Environment(
-        loader=FileSystemLoader([template.parent, Path(__file__).parent]),
-        autoescape=True,  # labels, groups and ids are untrusted text
+    return Environment(
+        loader=FileSystemLoader(folders),
+        autoescape=True,  # labels, file names and ids are untrusted text
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= filters
-    return environment.get_template(template.name).render(contents)

@@ -12,13 +12,14 @@ from PIL import Image, ImageDraw, ImageFont
 
 from fashion.errors import SettingError, one_line
 from fashion.files import write_atomically
+from fashion.jpeg import jpeg_bytes
 
 INK, SOFT, GROUND, EMPTY = "#1f2328", "#6b7280", "#ffffff", "#e8e8e4"
 RIGHT, WRONG, MARK = "#15803d", "#c2410c", "#265ca8"  # right or shared; wrong or different; queried
 MARGIN, LINE, FRAME = 14, 18, 3  # px
 LARGE, SMALL = 15, 13  # px, font sizes
 TITLE = 32  # px, height of the line above a sheet
-JPEG_QUALITY = 88  # for pictures in notebooks: a fifth of the PNG's size
+JPEG_QUALITY = 88  # for pictures in notebooks and reports: a fifth of the PNG's size
 
 
 class Tile(NamedTuple):
@@ -109,10 +110,11 @@ class Picture:
     def __repr__(self) -> str:
         return f"Picture of {self.image.width} x {self.image.height} px"
 
-    def _repr_jpeg_(self) -> bytes:
-        file = io.BytesIO()
-        self.image.save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)  # keeps colored text sharp
-        return file.getvalue()
+    def to_jpeg(self) -> bytes:
+        """The picture as a JPEG file."""
+        return jpeg_bytes(self.image, JPEG_QUALITY, subsampling=0)  # keeps colored text sharp
+
+    _repr_jpeg_ = to_jpeg  # notebooks show this
 
 
 def picture_format(path: Path, flag: str = "the picture") -> str:

@@ -1,6 +1,5 @@
 """Photographs of products for browsers: JPEG thumbnails, and overlays with the evidence for a label."""
 
-import io
 import os
 import threading
 from functools import lru_cache
@@ -10,6 +9,7 @@ from PIL import Image
 
 from fashion.errors import InvalidImage
 from fashion.explanation import OVERLAY_SIDE, overlay
+from fashion.jpeg import jpeg_bytes
 from fashion.options import parse_options
 from fashion.predictor import Predictor
 from fashion.preprocess import decode
@@ -35,7 +35,7 @@ def thumbnail(name: str, side: int, changed: int) -> bytes:
     """
     image = decode(photograph_source(name), side)
     image.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return _jpeg(image)
+    return jpeg_bytes(image, QUALITY)
 
 
 class EvidenceMaps:
@@ -64,7 +64,8 @@ class EvidenceMaps:
             computing = self._locks(name, changed)
         with computing:  # browsers ask for several labels before the first is computed
             evidence = self._maps(name, changed)[self._predictor.taxonomy.index[labels[0]]]
-        return _jpeg(overlay(decode(photograph_source(name), OVERLAY_SIDE), evidence, self._predictor.card.input))
+        image = decode(photograph_source(name), OVERLAY_SIDE)
+        return jpeg_bytes(overlay(image, evidence, self._predictor.card.input), QUALITY)
 
     def _all_maps(self, name: str, changed: int) -> np.ndarray:
         return self._predictor.evidence(photograph_source(name), range(len(self._predictor.taxonomy)))
@@ -77,9 +78,3 @@ def modified_at(name: str) -> int:
         return os.stat(path).st_mtime_ns
     except OSError as error:
         raise InvalidImage(f"cannot read {path!r}: {error.strerror}") from None
-
-
-def _jpeg(image: Image.Image) -> bytes:
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=QUALITY)
-    return file.getvalue()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import multiprocessing
 import signal
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from fashion.engines import available_cores
 from fashion.errors import SettingError
+from fashion.jpeg import jpeg_bytes
 from training.sources.drawing import draw
 from training.sources.drawing.shop_words import SHOP_GROUPS, in_shop_words
 from training.sources.drawing.wardrobe import GROUPS
@@ -123,10 +123,9 @@ def _row(task: tuple[str, int, int, int]) -> ProductRow:
     split, number, size, seed = task
     image, labels = draw(seed, size)
     rng = np.random.default_rng((seed, 1))
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=int(rng.integers(78, 95)))
+    photograph = jpeg_bytes(image, int(rng.integers(78, 95)))
     cells: dict[str, list[str] | None] = dict(labels)
     for group, share in NOT_ANNOTATED.items():
         if rng.random() < share:
             cells[group] = None
-    return ProductRow(split, f"{split}-{number:05d}", file.getvalue(), cells)
+    return ProductRow(split, f"{split}-{number:05d}", photograph, cells)

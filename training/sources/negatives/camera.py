@@ -1,10 +1,9 @@
 """Camera effects: size, light, blur, noise and compression of a picture."""
 
-import io
-
 import numpy as np
 from PIL import Image, ImageFilter
 
+from fashion.jpeg import jpeg_bytes
 from training.sources.negatives.surfaces import Rng, chance
 
 _ASPECTS = [1, 1, 3 / 4, 4 / 3, 3 / 4, 2 / 3, 3 / 2, 9 / 16, 16 / 9]
@@ -35,6 +34,4 @@ def developed(image: Image.Image, rng: Rng) -> Image.Image:
 
 
 def compressed(image: Image.Image, rng: Rng) -> bytes:
-    file = io.BytesIO()
-    image.convert("RGB").save(file, "JPEG", quality=int(rng.integers(60, 96)))
-    return file.getvalue()
+    return jpeg_bytes(image.convert("RGB"), int(rng.integers(60, 96)))
