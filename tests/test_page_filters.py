@@ -1,0 +1,55 @@
+"""Filters of the page "Browse" in a real browser: what was chosen and typed stays, errors are shown."""
+
+import csv
+from collections.abc import Callable, Iterator
+
+import pytest
+from browser_tabs import chromium, tabs
+from page_server import STARTER, page
+from playwright.sync_api import Browser, Page
+
+from catalog.score import score
+from page.browsing.facets import MOST_VALUES
+from training.sources.drawing import draw
+
+BRANDS = MOST_VALUES + 4
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A shop with portrait photographs and too many brands for a list of all."""
+    home = tmp_path_factory.mktemp("filters")
+    with (home / "products.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "image", "title", "price", "brand", "shelf"])
+        for number in range(BRANDS):
+            draw(number % 4, 160)[0].crop((20, 0, 140, 160)).save(home / f"{number}.jpg")
+            writer.writerow([number, f"{number}.jpg", f"Garment {number}", 5 + number, f"Brand {number}", number % 2])
+    score(STARTER, [str(home / "products.csv")], home / "scored", workers=None)
+    with page(STARTER, home / "scored") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def opened(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
+    with tabs(browser, url) as open_page:
+        yield open_page
+
+
+def test_portrait_photographs_are_shown_whole(opened: Callable[..., Page]) -> None:
+    tile = opened("/browse").locator(".tile").first
+    photograph = tile.locator("img")
+    ratio = photograph.evaluate(
+        "async (image) => { await image.decode(); return image.naturalHeight / image.naturalWidth; }"
+    )
+    assert ratio == pytest.approx(4 / 3, abs=0.01)
+    inside, outside = photograph.bounding_box(), tile.bounding_box()
+    assert inside
+    assert outside
+    assert inside["height"] <= outside["height"]
