@@ -4,9 +4,11 @@ import csv
 from collections.abc import Callable, Iterator
 
 import pytest
+import requests
 from browser_tabs import chromium, tabs
 from page_server import STARTER, page
 from playwright.sync_api import Browser, Page
+from test_page import counts
 
 from catalog.score import score
 from page.browsing.facets import MOST_VALUES
@@ -24,7 +26,9 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         writer.writerow(["id", "image", "title", "price", "brand", "shelf"])
         for number in range(BRANDS):
             draw(number % 4, 160)[0].crop((20, 0, 140, 160)).save(home / f"{number}.jpg")
-            writer.writerow([number, f"{number}.jpg", f"Garment {number}", 5 + number, f"Brand {number}", number % 2])
+            writer.writerow(
+                [number, f"{number}.jpg", f"Garment {number}", 5 + number, f"Brand {number}", f"S{number % 2}"]
+            )
     score(STARTER, [str(home / "products.csv")], home / "scored", workers=None)
     with page(STARTER, home / "scored") as address:
         yield address
@@ -53,3 +57,21 @@ def test_portrait_photographs_are_shown_whole(opened: Callable[..., Page]) -> No
     assert inside
     assert outside
     assert inside["height"] <= outside["height"]
+
+
+def test_chosen_values_of_a_column_with_many_stay(url: str) -> None:
+    every = requests.get(f"{url}/browse", timeout=60).text
+    assert 'name="is.brand"' not in every
+    rare = "Brand 9"  # the last of those that are as frequent
+    shown = requests.get(f"{url}/browse", {"is.brand": rare}, timeout=60).text
+    assert f'value="{rare}" checked' in shown
+    assert shown.count('name="is.brand"') == MOST_VALUES + 1
+
+
+def test_a_mistyped_filter_keeps_the_other_choices(url: str) -> None:
+    choices = {"is.shelf": "S1", "most.price": "40", "where": "price<<100"}
+    wrong = requests.get(f"{url}/browse", choices, timeout=60)
+    assert wrong.status_code == 400
+    right = requests.get(f"{url}/browse", choices | {"where": ""}, timeout=60)
+    assert counts(wrong.text) == counts(right.text)
+    assert all(text in wrong.text for text in ('value="price&lt;&lt;100"', 'value="S1" checked', 'value="40"'))
