@@ -189,10 +189,14 @@ def test_pasted_and_dropped(opened: Callable[..., Page], photographs: list[Path]
 
 def test_a_folder_is_dropped(opened: Callable[..., Page], tmp_path: Path) -> None:
     folder = tmp_path / "shoot"
-    (folder / "within").mkdir(parents=True)
-    for number, place in ((10, folder), (9, folder), (2, folder / "within")):
-        (place / f"{number}.jpg").write_bytes(garment(number))
+    for place in ("within", "other"):  # of the same file names
+        (folder / place).mkdir(parents=True)
+        (folder / place / "2.jpg").write_bytes(garment(2))
+    for number in (10, 9):
+        (folder / f"{number}.jpg").write_bytes(garment(number))
+    (folder / "within" / "notes.jpg").write_bytes(b"no photograph")
     (folder / ".DS_Store").write_bytes(b"of the system")
+    EXPECTED.append("status of 400")
     tab = opened()
     box = tab.locator("#drop").bounding_box()
     assert box
@@ -200,8 +204,13 @@ def test_a_folder_is_dropped(opened: Callable[..., Page], tmp_path: Path) -> Non
     data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
     for kind in ("dragEnter", "dragOver", "drop"):
         devtools.send("Input.dispatchDragEvent", {"type": kind, "x": box["x"] + 50, "y": box["y"] + 20, "data": data})
-    expect(tab.locator("#status")).to_have_text("3 of 3 answered")
-    expect(tab.locator(".card h3")).to_have_text(["2.jpg", "9.jpg", "10.jpg"])
+    expect(tab.locator("#status")).to_have_text("4 of 5 answered, 1 could not be used")
+    names = ["9.jpg", "10.jpg", "other/2.jpg", "within/2.jpg"]
+    expect(tab.locator(".card h3")).to_have_text(names)
+    expect(tab.locator("#failed li")).to_contain_text("within/notes.jpg: ")
+    expect(tab.locator("#clear")).to_be_visible()
+    records = json.loads(saved(tab, "json", tmp_path))
+    assert [record["photographs"] for record in records] == [[name] for name in [*names, "within/notes.jpg"]]
 
 
 SEND = """([event, data, name]) => {
@@ -226,6 +235,31 @@ def test_downloads(opened: Callable[..., Page], photographs: list[Path], kind: s
     content = (tmp_path / "attributes").read_bytes()
     assert content.startswith({"csv": b"\xef\xbb\xbffile,group", "xlsx": b"PK", "json": b"["}[kind])
     assert kind == "xlsx" or b"look like an HTML page" in content
+
+
+def test_a_failed_download_is_reported(opened: Callable[..., Page], photographs: list[Path]) -> None:
+    tab = opened()
+    EXPECTED.append("net::ERR_FAILED")
+    choose(tab, photographs[:1])
+    tab.route("**/try/download/csv", lambda route: route.abort(), times=1)
+    tab.locator("[data-download=csv]").click()
+    expect(tab.locator("#status")).to_have_text("Not downloaded: the server does not answer; try again")
+    with tab.expect_download():
+        tab.locator("[data-download=csv]").click()
+    expect(tab.locator("#status")).to_have_text("1 of 1 answered")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # browsers have no clipboard on the second
+def test_the_request_is_copied(opened: Callable[..., Page], url: str, address: str) -> None:
+    EXPECTED.append("Cross-Origin-Opener-Policy header has been ignored")  # on the second
+    tab = opened(url.replace("127.0.0.1", address))
+    tab.locator(".ask summary").click()
+    tab.locator("[data-copy=curl]").click()
+    expect(tab.locator("[data-copy=curl]")).to_have_text("Copied")
+    tab.evaluate("document.body.append(document.createElement('textarea'))")
+    tab.locator("textarea").focus()
+    tab.keyboard.press("Control+V")
+    expect(tab.locator("textarea")).to_have_value(tab.locator("#curl").text_content() or "")
 
 
 def test_colors_follow_the_answer_and_are_downloaded(
