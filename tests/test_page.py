@@ -300,6 +300,7 @@ def test_searches_in_words_and_by_a_photograph(url: str) -> None:
     assert "2 products, the best for" in words  # the first has another name
     photograph = requests.post(f"{url}/browse", files={"photograph": garment(4)}, timeout=60)
     assert photograph.ok
+    assert "choose the photograph once more" in photograph.text
     first = re.findall(r'href="/browse/product/([^"]+)"', photograph.text)[0]
     assert first == "g/4"
     bad = requests.post(f"{url}/browse", files={"photograph": b"<html>"}, timeout=60)
