@@ -163,6 +163,24 @@ def test_batches_have_products_near_one_threshold(tmp_path: Path) -> None:
     assert not set(label_batches(scored, label=batch.label)[0].products) & set(nearest)
 
 
+def test_a_label_that_is_answered_nowhere_has_a_batch_if_it_is_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = {f"p{i}": ([5.0, -5.0 + i, 5.0, -5.0], None) for i in range(5)}
+    scored = catalog(tmp_path / "scored", rows)
+    asked = Label("color", "Red")
+    assert asked not in [batch.label for batch in label_batches(scored)]
+    (batch,) = label_batches(scored, label=asked, size=3)
+    assert batch.products == ("p4", "p3", "p2")
+    assert "answered for no product" in batch.reason
+    command = [str(scored.folder), "--queue", "batches", "--label", "color=Red"]
+    assert main([*command, "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["threshold"] is None
+    write(scored, *(Correction(id, IS_NOT, "color", "Red") for id in rows))
+    assert main(command) == 0
+    assert capsys.readouterr().out == "nothing to review\n"
+
+
 def photographs(folder: Path, *names: str) -> Path:
     folder.mkdir(parents=True)
     for name in names:

@@ -1,23 +1,28 @@
 """Evaluation scores the answers of the Predictor, in tables and as JSON."""
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from colored_shapes import COLORS, block
 from tiny_bundle import make_tiny_bundle
 
 from fashion.errors import SettingError
 from fashion.gates import Gates
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
+from fashion.share_correction import GroupCorrection
 from fashion.taxonomy import Label
 from training import correct
 from training.data.images import open_split
 from training.evaluate import evaluate, main, report
+from training.profiles import share_corrections
 from training.profiles.scores import score
+from training.sources.writer import ProductRow, write_dataset
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +94,26 @@ def test_the_models_own_names_are_read(
     with pytest.raises(SystemExit):
         command([str(bundle), "--data", str(labeled_data), "--cache", str(tmp_path / "cache")])
     assert f"{names} holds a list" in capsys.readouterr().err
+
+
+def test_groups_that_the_photographs_do_not_annotate_keep_their_corrections(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(share_corrections, "SPLITS", 1)
+    bundle = Path(shutil.copytree(exported, tmp_path / "bundle"))
+    old = {
+        group: GroupCorrection((one, other), False, False, (20, 20), np.eye(2), np.eye(2)).to_json()
+        for group, one, other in (("color", "Blue", "Red"), ("shape", "Tall", "Wide"))
+    }
+    replace(ModelCard.load(bundle), share_corrections=old).save(bundle)
+    blocks = [(name, block(color, True, gray)) for gray in range(200, 240) for name, color in COLORS.items()]
+    rows = [ProductRow("val", str(i), photo, {"color": [name]}, str(i)) for i, (name, photo) in enumerate(blocks)]
+    write_dataset(rows, tmp_path / "data", ["color"], "blocks")
+    assert correct.main([str(bundle), "--data", str(tmp_path / "data"), "--cache", str(tmp_path / "cache")]) == 0
+    assert "fitted color; kept as before: shape\n" in capsys.readouterr().out
+    after = ModelCard.load(bundle).share_corrections
+    assert after["color"]["labels"] == list(COLORS)
+    assert after["shape"] == old["shape"]
 
 
 def test_unknown_profile(predictor: Predictor, labeled_data: Path, tmp_path: Path) -> None:

@@ -5,31 +5,18 @@ import io
 import json
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import requests
+from browser_tabs import EXPECTED, PATIENCE, PHONE, WIDE, chromium, tabs, violations
 from page_server import HOSTILE, STARTER, garment, garments_with_corrections, page, scored_garments
+from playwright.sync_api import Browser, Page, Route, expect
 
-CHROMIUM = shutil.which("chromium")
-if not CHROMIUM:
-    pytest.skip("no chromium: apt-get install chromium", allow_module_level=True)
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-
-from axe_playwright_python.sync_playwright import Axe  # noqa: E402
-from playwright.sync_api import Browser, Page, expect  # noqa: E402
-
-from benchmarks.page_times import ANSWER, USABLE, measure_times  # noqa: E402
-from catalog.scored.table import Scored  # noqa: E402
-
-WIDE, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-PATIENCE = 30_000  # ms; the machine may be busy
-expect.set_options(timeout=PATIENCE)
-SERIOUS = ("serious", "critical")
-EXPECTED: list[str] = []  # expected error statuses, which browsers write to the console
+from benchmarks.page_times import ANSWER, USABLE, measure_times
+from catalog.scored.table import Scored
 
 
 @pytest.fixture(scope="module")
@@ -40,37 +27,14 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with playwright.sync_playwright() as started:
-        running = started.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])  # required for root
+    with chromium() as running:
         yield running
-        running.close()
 
 
 @pytest.fixture
 def opened(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    """Open pages; fail if any of them wrote an error to the console."""
-    errors: list[str] = []
-    contexts = []
-
-    def keep(text: str) -> None:
-        if not any(f"status of {status}" in text for status in EXPECTED):
-            errors.append(text)
-
-    def open_page(path: str = "/", viewport: dict[str, int] = WIDE, scheme: str = "light") -> Page:
-        context = browser.new_context(viewport=viewport, color_scheme=scheme, accept_downloads=True)
-        context.set_default_timeout(PATIENCE)
-        contexts.append(context)
-        tab = context.new_page()
-        tab.on("console", lambda message: keep(message.text) if message.type == "error" else None)
-        tab.on("pageerror", lambda error: errors.append(str(error)))
-        tab.goto(path if path.startswith("http") else url + path)
-        return tab
-
-    yield open_page
-    for context in contexts:
-        context.close()
-    EXPECTED.clear()
-    assert errors == []
+    with tabs(browser, url) as open_page:
+        yield open_page
 
 
 @pytest.fixture(scope="module")
@@ -87,11 +51,6 @@ def photographs(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 def choose(tab: Page, files: list[Path]) -> None:
     tab.set_input_files("#files", files)
     expect(tab.locator("#clear")).to_be_visible(timeout=PATIENCE)
-
-
-def violations(tab: Page) -> list[str]:
-    found = Axe().run(tab).response["violations"]
-    return [f"{each['id']}: {each['nodes'][0]['html'][:200]}" for each in found if each["impact"] in SERIOUS]
 
 
 def fits(tab: Page) -> bool:
@@ -118,7 +77,7 @@ def test_photographs_become_cards(
 ) -> None:
     tab = opened("/", viewport, scheme)
     assert violations(tab) == []
-    EXPECTED.append("400")
+    EXPECTED.append("status of 400")
     choose(tab, photographs)
     expect(tab.locator(".card")).to_have_count(2)
     expect(tab.locator("#status")).to_have_text("2 of 3 answered, 1 could not be used")
@@ -230,10 +189,14 @@ def test_pasted_and_dropped(opened: Callable[..., Page], photographs: list[Path]
 
 def test_a_folder_is_dropped(opened: Callable[..., Page], tmp_path: Path) -> None:
     folder = tmp_path / "shoot"
-    (folder / "within").mkdir(parents=True)
-    for number, place in ((10, folder), (9, folder), (2, folder / "within")):
-        (place / f"{number}.jpg").write_bytes(garment(number))
+    for place in ("within", "other"):  # of the same file names
+        (folder / place).mkdir(parents=True)
+        (folder / place / "2.jpg").write_bytes(garment(2))
+    for number in (10, 9):
+        (folder / f"{number}.jpg").write_bytes(garment(number))
+    (folder / "within" / "notes.jpg").write_bytes(b"no photograph")
     (folder / ".DS_Store").write_bytes(b"of the system")
+    EXPECTED.append("status of 400")
     tab = opened()
     box = tab.locator("#drop").bounding_box()
     assert box
@@ -241,8 +204,13 @@ def test_a_folder_is_dropped(opened: Callable[..., Page], tmp_path: Path) -> Non
     data = {"items": [], "files": [str(folder)], "dragOperationsMask": 1}
     for kind in ("dragEnter", "dragOver", "drop"):
         devtools.send("Input.dispatchDragEvent", {"type": kind, "x": box["x"] + 50, "y": box["y"] + 20, "data": data})
-    expect(tab.locator("#status")).to_have_text("3 of 3 answered")
-    expect(tab.locator(".card h3")).to_have_text(["2.jpg", "9.jpg", "10.jpg"])
+    expect(tab.locator("#status")).to_have_text("4 of 5 answered, 1 could not be used")
+    names = ["9.jpg", "10.jpg", "other/2.jpg", "within/2.jpg"]
+    expect(tab.locator(".card h3")).to_have_text(names)
+    expect(tab.locator("#failed li")).to_contain_text("within/notes.jpg: ")
+    expect(tab.locator("#clear")).to_be_visible()
+    records = json.loads(saved(tab, "json", tmp_path))
+    assert [record["photographs"] for record in records] == [[name] for name in [*names, "within/notes.jpg"]]
 
 
 SEND = """([event, data, name]) => {
@@ -258,7 +226,7 @@ SEND = """([event, data, name]) => {
 @pytest.mark.parametrize("kind", ["csv", "xlsx", "json"])
 def test_downloads(opened: Callable[..., Page], photographs: list[Path], kind: str, tmp_path: Path) -> None:
     tab = opened()
-    EXPECTED.append("400")
+    EXPECTED.append("status of 400")
     choose(tab, photographs)
     with tab.expect_download() as download:
         tab.locator(f"[data-download={kind}]").click()
@@ -267,6 +235,31 @@ def test_downloads(opened: Callable[..., Page], photographs: list[Path], kind: s
     content = (tmp_path / "attributes").read_bytes()
     assert content.startswith({"csv": b"\xef\xbb\xbffile,group", "xlsx": b"PK", "json": b"["}[kind])
     assert kind == "xlsx" or b"look like an HTML page" in content
+
+
+def test_a_failed_download_is_reported(opened: Callable[..., Page], photographs: list[Path]) -> None:
+    tab = opened()
+    EXPECTED.append("net::ERR_FAILED")
+    choose(tab, photographs[:1])
+    tab.route("**/try/download/csv", lambda route: route.abort(), times=1)
+    tab.locator("[data-download=csv]").click()
+    expect(tab.locator("#status")).to_have_text("Not downloaded: the server does not answer; try again")
+    with tab.expect_download():
+        tab.locator("[data-download=csv]").click()
+    expect(tab.locator("#status")).to_have_text("1 of 1 answered")
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "0.0.0.0"])  # browsers have no clipboard on the second
+def test_the_request_is_copied(opened: Callable[..., Page], url: str, address: str) -> None:
+    EXPECTED.append("Cross-Origin-Opener-Policy header has been ignored")  # on the second
+    tab = opened(url.replace("127.0.0.1", address))
+    tab.locator(".ask summary").click()
+    tab.locator("[data-copy=curl]").click()
+    expect(tab.locator("[data-copy=curl]")).to_have_text("Copied")
+    tab.evaluate("document.body.append(document.createElement('textarea'))")
+    tab.locator("textarea").focus()
+    tab.keyboard.press("Control+V")
+    expect(tab.locator("textarea")).to_have_value(tab.locator("#curl").text_content() or "")
 
 
 def test_colors_follow_the_answer_and_are_downloaded(
@@ -441,7 +434,7 @@ def test_a_product_with_several_photographs(opened: Callable[..., Page], viewpor
 def test_a_product_without_a_photograph_has_no_evidence(opened: Callable[..., Page]) -> None:
     tab = opened("/browse")
 
-    def without_photograph(route: playwright.Route) -> None:
+    def without_photograph(route: Route) -> None:
         answer = route.fetch()
         route.fulfill(response=answer, body=re.sub("<img id=.photo.[^>]*>", '<img id="photo" hidden>', answer.text()))
 
@@ -558,7 +551,7 @@ def test_two_reviewers_at_once(opened: Callable[..., Page]) -> None:
     one.keyboard.press("Enter")
     expect(one.locator("#told")).to_contain_text("1 decided")
     two.locator("#options button").first.focus()
-    EXPECTED.append("409")
+    EXPECTED.append("status of 409")
     two.keyboard.press("Enter")
     expect(two.locator("#error")).to_contain_text("by ana")
     expect(two.locator("#question")).to_have_text(asked)  # as left by ana
@@ -673,7 +666,7 @@ def test_a_product_that_appears_late_leaves_the_focus_where_it_is(opened: Callab
 
 def test_a_refit_of_too_few_corrections_names_the_minimum(opened: Callable[..., Page]) -> None:
     tab = opened("/review")
-    EXPECTED.append("400")
+    EXPECTED.append("status of 400")
     tab.locator("#learning summary").click()
     tab.locator("#refit").click()
     expect(tab.locator("#refit-told")).to_contain_text("a refit needs 30")

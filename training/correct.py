@@ -34,8 +34,10 @@ def correct(
     negatives: Sequence[Path] = (),
     cache: Path = DEFAULT_CACHE,
     engine: str = "auto",
-) -> ModelCard:
-    """Fit the corrections on labeled photographs that the model was not trained on, and rewrite the card.
+) -> tuple[ModelCard, list[str]]:
+    """Fit corrections on labeled photographs that the model was not trained on, and write them into the card.
+
+    Groups that the photographs say too little of keep the corrections that they have.
 
     Args:
         bundle: its folder.
@@ -47,7 +49,7 @@ def correct(
         engine: runs the network; the corrections fit the outputs of this engine.
 
     Returns:
-        The new card.
+        The new card, and the groups that were fitted.
 
     Raises:
         BundleError, DataError: the bundle or the data cannot be used.
@@ -71,16 +73,17 @@ def correct(
     corrections = correct_shares(predict(predictor, images, f"predict {split}"), card)
     if not corrections:
         raise SettingError(f"{len(images):,} photographs of {split} are too few to correct any group; give more --data")
-    card = replace(card, share_corrections=corrections)
+    card = replace(card, share_corrections=card.share_corrections | corrections)
     card.save(bundle)
-    return card
+    return card, list(corrections)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Add the corrections and print the corrected groups."""
     parser = argparse.ArgumentParser(
         prog="python -m training.correct",
-        description="Add corrections of catalog shares for the model's errors to a bundle.",
+        description="Add corrections of catalog shares for the model's errors to a bundle; groups that the photographs "
+        "say too little of keep theirs.",
     )
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
     parser.add_argument(
@@ -102,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     with one_line_errors():
         before = ModelCard.load(options.bundle)
-        card = correct(
+        card, fitted = correct(
             options.bundle,
             options.data,
             options.split,
@@ -112,6 +115,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             cache=options.cache,
             engine=options.engine,
         )
+        kept = [group for group in card.share_corrections if group not in fitted]
+        print(f"fitted {', '.join(fitted)}{'; kept as before: ' if kept else ''}{', '.join(kept)}")
         print(describe_corrections(card))
         print(f"wrote  {options.bundle / CARD_FILE}")
     return 0

@@ -30,6 +30,7 @@ from fashion.taxonomy import Label
 from fashion.text_tables import text_table
 
 REFIT = "refit"
+NOTHING = "nothing to review"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -109,10 +110,13 @@ def _check(options: argparse.Namespace) -> None:
 def _show_queue(scored: Scored, options: argparse.Namespace) -> None:
     label = _label(options.label)
     if options.queue == BATCHES:
-        for batch in label_batches(scored, options.group, label, options.where, options.top):
+        batches = label_batches(scored, options.group, label, options.where, options.top)
+        for batch in batches:
             shown = {**vars(batch), "label": batch.label._asdict(), "reason": batch.reason}
             text = f"{batch.reason}\n    {', '.join(batch.products)}"
             print(json.dumps(shown, ensure_ascii=False) if options.json else text)
+        if not batches and not options.json:
+            print(NOTHING)
         return
     found = queue(scored, options.queue or UNCERTAIN, options.group, label, options.where, options.top)
     if options.queue == CONTRADICTIONS:
@@ -127,7 +131,7 @@ def _show_queue(scored: Scored, options: argparse.Namespace) -> None:
     elif found:
         print(text_table([], [[item.product, f"{item.reward:7.3f}", item.reason] for item in found]))
     else:
-        print("nothing to review")
+        print(NOTHING)
 
 
 def _label(text: str | None) -> Label | None:

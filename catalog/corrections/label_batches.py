@@ -21,7 +21,7 @@ class LabelBatch:
         products: ids, the most probable first.
         probabilities: of the label, per product.
         answered: whether the label is answered, per product.
-        threshold: approximate probability from which the label is answered.
+        threshold: approximate probability from which the label is answered; None if it is answered for no product.
         reward: expected number of wrong answers.
     """
 
@@ -29,15 +29,16 @@ class LabelBatch:
     products: tuple[str, ...]
     probabilities: tuple[float, ...]
     answered: tuple[bool, ...]
-    threshold: float
+    threshold: float | None
     reward: float
 
     @property
     def reason(self) -> str:
         """Description of the batch."""
+        answered = "for no product" if self.threshold is None else f"from about {self.threshold:.2f} on"
         return (
             f"{self.label.group}: {self.label.name} {self.probabilities[0]:.2f} to {self.probabilities[-1]:.2f}, "
-            f"answered from about {self.threshold:.2f} on; {self.reward:.1f} of {len(self.products)} expected wrong"
+            f"answered {answered}; {self.reward:.1f} of {len(self.products)} expected wrong"
         )
 
 
@@ -49,6 +50,8 @@ def label_batches(
     top: int = 5,
 ) -> list[LabelBatch]:
     """The batches with the most expected errors, at most one per label.
+
+    A label that is answered for no product has a batch only if it is asked for: its most probable products.
 
     Args:
         scored: the catalog.
@@ -63,7 +66,9 @@ def label_batches(
     wanted = wanted_groups(taxonomy, groups, label)
     labels = [taxonomy.index[label]] if label else np.concatenate([taxonomy.indices(g) for g in wanted]).tolist()
     least = _thresholds(scored)
-    near: dict[int, list[tuple[float, str, float, bool]]] = {index: [] for index in labels if np.isfinite(least[index])}
+    near: dict[int, list[tuple[float, str, float, bool]]] = {
+        index: [] for index in labels if label or np.isfinite(least[index])
+    }
     for cells in read_cells(scored, where):
         for index, found in near.items():
             group = taxonomy.groups.index(taxonomy.labels[index].group)
@@ -82,7 +87,7 @@ def _batch(label: Label, found: Sequence[tuple[float, str, float, bool]], thresh
     falling = sorted(found, key=lambda each: -each[2])
     _, ids, probabilities, answered = zip(*falling, strict=True)
     reward = sum(1 - p if is_answered else p for _, _, p, is_answered in falling)
-    return LabelBatch(label, ids, probabilities, answered, threshold, reward)
+    return LabelBatch(label, ids, probabilities, answered, threshold if np.isfinite(threshold) else None, reward)
 
 
 def _thresholds(scored: Scored) -> np.ndarray:

@@ -12,7 +12,7 @@ from catalog.scored.columns import ATTRIBUTE
 from page.browsing.selection import ListSelection, can_name, filter_name, is_group
 from page.shop import Shop
 
-MOST_VALUES = 40  # a text column with more values is not offered as a facet
+MOST_VALUES = 40  # a text column with more values is no facet, unless some are chosen: then it has these and the first
 
 
 @dataclass(frozen=True)
@@ -76,9 +76,11 @@ def _facet(
         rows = shop.filter_mask(selection.filter(without=name)) & among if chosen else kept
         counts = _counts(shop, column, rows)
         counts |= {value: 0 for value in chosen if value not in counts}
-        if counts and len(counts) <= (MOST_VALUES if not is_group(column) else len(counts)):
+        most = len(counts) if is_group(column) else MOST_VALUES
+        if counts and (chosen or len(counts) <= most):
             falling = sorted(counts.items(), key=lambda entry: (-entry[1], entry[0]))
-            choices = tuple(Choice(value, count, value in chosen) for value, count in falling if can_name(value))
+            offered = [each for place, each in enumerate(falling) if place < most or each[0] in chosen]
+            choices = tuple(Choice(value, count, value in chosen) for value, count in offered if can_name(value))
             yield Facet(name, column.kind, choices)
 
 

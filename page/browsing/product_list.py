@@ -1,6 +1,7 @@
 """The products of a list: those that pass a filter, optionally restricted by a text search or a photograph search."""
 
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -51,11 +52,16 @@ def list_products(shop: Shop, selection: ListSelection) -> ProductList:
 
 
 def failed_list(shop: Shop, selection: ListSelection, problem: FashionError) -> ProductList:
-    """No products, a message, and the facets of the selection, or of all products if its filter cannot be used."""
+    """No products, a message, and the facets of the selection.
+
+    If its filter cannot be used, they are those of the choices without the written filter, or else of all products.
+    """
     every: np.ndarray = np.ones(len(shop), bool)
-    try:
-        found = facets(shop, selection, shop.filter_mask(selection.filter()), every)
-    except FashionError:
+    for tried in (selection, replace(selection, where="")):
+        with suppress(FashionError):
+            found = facets(shop, tried, shop.filter_mask(tried.filter()), every)
+            break
+    else:
         found = facets(shop, ListSelection(), every, every)
     return ProductList(facets=found, error=one_line(problem))
 

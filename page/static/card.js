@@ -55,7 +55,7 @@ export class Card {
   }
 
   get name() {
-    const [first, ...others] = this.files;
+    const [first, ...others] = this.photographs;
     return others.length ? `${first.name} and ${others.length} more` : first.name;
   }
 
@@ -113,7 +113,7 @@ export class Card {
   showColors() {
     const colored = this.colored;
     this.colors.hidden = !colored;
-    if (colored) this.colors.replaceChildren(colorList(colored.colors, this.isJoined ? ` on ${colored.file.name}` : ""));
+    if (colored) this.colors.replaceChildren(colorList(colored.colors, this.isJoined ? ` on ${colored.name}` : ""));
   }
 
   // The entry of this card in a download.
@@ -121,7 +121,7 @@ export class Card {
     const attributes = this.groups?.flatMap((group) => group.answered) ?? [];
     const measured = this.colored?.colors ?? [];
     const note = this.result && !this.isProduct ? "no product recognized" : Array.isArray(measured) ? "" : `colors: ${measured}`;
-    return { photographs: this.files.map(({ name }) => name), attributes, colors: Array.isArray(measured) ? measured : [], note };
+    return { photographs: this.photographs.map(({ name }) => name), attributes, colors: Array.isArray(measured) ? measured : [], note };
   }
 
   forget() {
@@ -133,13 +133,13 @@ export class Card {
     this.seen = photograph;
     this.noPhoto.hidden = !(this.photo.hidden = false);
     this.photo.src = photograph.address;
-    this.photo.alt = `Photograph ${photograph.file.name}`;
+    this.photo.alt = `Photograph ${photograph.name}`;
     this.thumbnails?.forEach((button, at) => button.setAttribute("aria-pressed", String(this.photographs[at] === photograph)));
   }
 
   #thumbnails() {
     this.thumbnails = this.photographs.map((photograph) => {
-      const button = element("button", { type: "button", "aria-label": `Show ${photograph.file.name}` }, element("img", { src: photograph.address, alt: "" }));
+      const button = element("button", { type: "button", "aria-label": `Show ${photograph.name}` }, element("img", { src: photograph.address, alt: "" }));
       button.addEventListener("click", () => this.#see(photograph));
       return button;
     });

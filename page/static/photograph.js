@@ -5,8 +5,8 @@ export class Photograph {
   result; // the answer for this photograph alone
   colors; // list of { hex, name, share }, a text that says why there is none, or null while they are measured
 
-  constructor(facts, file) {
-    this.file = file;
+  constructor(facts, file, name) {
+    Object.assign(this, { file, name });
     this.address = URL.createObjectURL(file);
     this.heat = new HeatMaps(facts, file);
   }

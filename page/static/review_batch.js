@@ -32,7 +32,7 @@ export class BatchView {
     const at = tiles.indexOf(document.activeElement);
     const columns = tiles.filter((tile) => tile.offsetTop === tiles[0].offsetTop).length;
     const move = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns }[event.key];
-    if (move && at >= 0) tiles[at + move]?.focus();
+    if (move) tiles[at < 0 ? 0 : at + move]?.focus();
     else if (event.key === "a") find("all").click();
     else if (event.key === "n") find("no-one").click();
     else if (event.key === "Enter") this.save();

@@ -1,4 +1,5 @@
 // Requests of the review page.
+import { request } from "./server_requests.js";
 
 export class Conflict extends Error {}
 
@@ -8,7 +9,7 @@ async function read(response) {
   throw new (response.status === 409 ? Conflict : Error)(answer.error.message);
 }
 
-export const get = async (path, parameters) => read(await fetch(`${path}?${new URLSearchParams(parameters)}`));
+export const get = async (path, parameters) => read(await request(`${path}?${new URLSearchParams(parameters)}`));
 
 export const post = async (path, content) =>
-  read(await fetch(path, { method: "POST", body: JSON.stringify(content), headers: { "Content-Type": "application/json" } }));
+  read(await request(path, { method: "POST", body: JSON.stringify(content), headers: { "Content-Type": "application/json" } }));

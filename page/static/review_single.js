@@ -10,7 +10,9 @@ export class SingleView {
     this.save = save; // called with the corrections of the item
     find("accept").addEventListener("click", () => this.accept());
     find("none").addEventListener("click", () => save([[this.item.product, "not a product", "", ""]]));
-    find("other").addEventListener("change", () => this.#add(find("other").value));
+    // Not on "change" alone: in a closed menu each arrow key changes the value.
+    find("other").addEventListener("change", () => (find("add").disabled = !find("other").value));
+    find("add").addEventListener("click", () => this.#add(find("other").value));
     this.photo = new ProductPhoto();
   }
 
@@ -52,6 +54,7 @@ export class SingleView {
     const rest = this.item.choices.filter((choice) => !this.listed.includes(choice));
     const options = rest.map((choice) => element("option", { value: choice.name, textContent: `${choice.name}  ${percent(choice.probability)}` }));
     find("other").replaceChildren(element("option", { value: "", textContent: "choose …" }), ...options);
+    find("add").disabled = true;
     find("other").parentElement.hidden = !rest.length;
   }
 

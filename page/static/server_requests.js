@@ -4,18 +4,22 @@ const RETRIES = 20;
 
 export class Refused extends Error {}
 
+// `fetch`, which throws Refused with this reason if there is no response.
+export async function request(path, options, reason = "the server does not answer; try again") {
+  try {
+    return await fetch(path, options);
+  } catch (error) {
+    if (error.name === "AbortError") throw error;
+    throw new Refused(reason);
+  }
+}
+
 // The answer for one photograph, or for a form of several. Throws Refused with the server's message.
 export async function ask(path, body, options, signal) {
   const type = body instanceof FormData ? {} : { "Content-Type": "application/octet-stream" }; // for forms the browser sets it
 
   for (let tries = 0; ; tries++) {
-    let response;
-    try {
-      response = await fetch(path, { method: "POST", body, headers: { ...type, ...options }, signal });
-    } catch (error) {
-      if (error.name === "AbortError") throw error;
-      throw new Refused("the file cannot be read, or the server does not answer");
-    }
+    const response = await request(path, { method: "POST", body, headers: { ...type, ...options }, signal }, "the file cannot be read, or the server does not answer");
     const busy = [429, 503].includes(response.status) && tries < RETRIES; // the server's queue is full, or a proxy's
     if (busy) {
       await new Promise((resolve) => setTimeout(resolve, 1000 * Number(response.headers.get("Retry-After") ?? 1)));

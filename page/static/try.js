@@ -1,7 +1,7 @@
 // The page "Try": photographs in, cards out.
-import { ask, Refused, WorkQueue } from "./server_requests.js";
+import { ask, Refused, request, WorkQueue } from "./server_requests.js";
 import { Card } from "./card.js";
-import { droppedFiles } from "./dropped_files.js";
+import { droppedFiles, named } from "./dropped_files.js";
 import { element } from "./elements.js";
 import { asCurl, asPython, colorsByCurl } from "./example_requests.js";
 import { Joining } from "./joining.js";
@@ -66,13 +66,14 @@ find("settings").addEventListener("submit", (event) => event.preventDefault());
 
 const photographs = () => cards.flatMap((card) => card.photographs);
 
-function take(files) {
-  if (!files.length) return;
+// Entries are { file, name }: in a dropped folder the name has the path.
+function take(entries) {
+  if (!entries.length) return;
   find("results").hidden = false;
   const room = Math.max(0, facts.maxFiles - photographs().length);
-  counts.asked += files.length;
-  for (const file of files.slice(room)) fail(file, `more than ${facts.maxFiles} at a time; clear these first`);
-  const taken = files.slice(0, room).map((file) => new Card(facts, [new Photograph(facts, file)]));
+  counts.asked += entries.length;
+  for (const { name } of entries.slice(room)) fail(name, `more than ${facts.maxFiles} at a time; clear these first`);
+  const taken = entries.slice(0, room).map(({ file, name }) => new Card(facts, [new Photograph(facts, file, name)]));
   cards.push(...taken);
   find("cards").append(...taken.map((card) => card.element));
   showRequest();
@@ -111,7 +112,7 @@ function notAnswered(card, reason) {
   cards = cards.filter((other) => other !== card);
   card.forget();
   if (reason === undefined) counts.cancelled++;
-  else fail(card.files[0], reason);
+  else fail(card.name, reason);
 }
 
 function replace(old, made) {
@@ -146,10 +147,10 @@ function withColors(photograph, colors) {
   for (const card of cards) if (card.colored === photograph) card.showColors();
 }
 
-function fail(file, reason) {
-  failures.push({ name: file.name, reason });
+function fail(name, reason) {
+  failures.push({ name, reason });
   find("failed").hidden = false;
-  find("failed").querySelector("ul").append(element("li", {}, element("strong", { textContent: file.name }), `: ${reason}`));
+  find("failed").querySelector("ul").append(element("li", {}, element("strong", { textContent: name }), `: ${reason}`));
 }
 
 let isDue = false;
@@ -192,7 +193,7 @@ find("clear").addEventListener("click", () => {
 
 for (const input of [find("files"), find("camera")]) {
   input.addEventListener("change", () => {
-    take([...input.files]);
+    take(named(input.files));
     input.value = ""; // allows choosing the same file again
   });
 }
@@ -204,7 +205,7 @@ for (const event of ["focusin", "pointerdown"]) {
     showRequest();
   });
 }
-document.addEventListener("paste", (event) => take([...event.clipboardData.files]));
+document.addEventListener("paste", (event) => take(named(event.clipboardData.files)));
 const dragsFiles = (event) => event.dataTransfer?.types.includes("Files");
 document.addEventListener("dragover", (event) => {
   if (!dragsFiles(event)) return;
@@ -225,10 +226,10 @@ document.addEventListener("drop", async (event) => {
 
 async function download(kind) {
   const records = [...cards.map((card) => card.record), ...failures.map(({ name, reason }) => ({ photographs: [name], attributes: [], colors: [], note: reason }))];
-  const response = await fetch(`/try/download/${kind}`, { method: "POST", body: JSON.stringify(records), headers: { "Content-Type": "application/json" } });
+  const response = await request(`/try/download/${kind}`, { method: "POST", body: JSON.stringify(records), headers: { "Content-Type": "application/json" } });
   if (!response.ok) {
-    find("status").textContent = (await response.json()).error.message;
-    return;
+    const { error } = await response.json().catch(() => ({}));
+    throw new Refused(error?.message ?? `status ${response.status}`);
   }
   const link = element("a", { href: URL.createObjectURL(await response.blob()), download: `attributes.${kind}` });
   link.click();
@@ -236,12 +237,29 @@ async function download(kind) {
 }
 
 for (const button of downloads) {
-  button.addEventListener("click", () => download(button.dataset.download));
+  button.addEventListener("click", async () => {
+    showProgress(); // without the message on an earlier download
+    try {
+      await download(button.dataset.download);
+    } catch (error) {
+      find("status").textContent = `Not downloaded: ${error.message}`;
+    }
+  });
 }
+// Copy a text, or select it; return whether it was copied. Browsers have a clipboard on https and localhost only.
+async function copy(code) {
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    return true;
+  } catch {
+    getSelection().selectAllChildren(code);
+    return document.execCommand("copy");
+  }
+}
+
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(find(button.dataset.copy).textContent);
-    button.textContent = "Copied";
+    button.textContent = (await copy(find(button.dataset.copy))) ? "Copied" : "Selected";
     setTimeout(() => (button.textContent = "Copy"), 2000);
   });
 }

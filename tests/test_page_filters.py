@@ -1,0 +1,136 @@
+"""Filters of the page "Browse" in a real browser: what was chosen and typed stays, errors are shown."""
+
+import csv
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+from browser_tabs import EXPECTED, chromium, tabs
+from page_server import STARTER, page
+from playwright.sync_api import Browser, Page, Route, expect
+from test_page import counts
+
+from catalog.score import score
+from page.browsing.facets import MOST_VALUES
+from training.sources.drawing import draw
+
+BRANDS = MOST_VALUES + 4
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A shop with portrait photographs and too many brands for a list of all."""
+    home = tmp_path_factory.mktemp("filters")
+    with (home / "products.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["id", "image", "title", "price", "brand", "shelf"])
+        for number in range(BRANDS):
+            draw(number % 4, 160)[0].crop((20, 0, 140, 160)).save(home / f"{number}.jpg")
+            writer.writerow(
+                [number, f"{number}.jpg", f"Garment {number}", 5 + number, f"Brand {number}", f"S{number % 2}"]
+            )
+    score(STARTER, [str(home / "products.csv")], home / "scored", workers=None)
+    with page(STARTER, home / "scored") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def opened(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
+    with tabs(browser, url) as open_page:
+        yield open_page
+
+
+def choose_shelf(tab: Page) -> None:
+    """Tick a value that half of the products have."""
+    tab.locator("#facet-shelf summary").click()
+    tab.locator("#choice-shelf-S1").check()
+
+
+def test_portrait_photographs_are_shown_whole(opened: Callable[..., Page]) -> None:
+    tile = opened("/browse").locator(".tile").first
+    photograph = tile.locator("img")
+    ratio = photograph.evaluate(
+        "async (image) => { await image.decode(); return image.naturalHeight / image.naturalWidth; }"
+    )
+    assert ratio == pytest.approx(4 / 3, abs=0.01)
+    inside, outside = photograph.bounding_box(), tile.bounding_box()
+    assert inside
+    assert outside
+    assert inside["height"] <= outside["height"]
+
+
+def test_chosen_values_of_a_column_with_many_stay(url: str) -> None:
+    every = requests.get(f"{url}/browse", timeout=60).text
+    assert 'name="is.brand"' not in every
+    rare = "Brand 9"  # the last of those that are as frequent
+    shown = requests.get(f"{url}/browse", {"is.brand": rare}, timeout=60).text
+    assert f'value="{rare}" checked' in shown
+    assert shown.count('name="is.brand"') == MOST_VALUES + 1
+
+
+def test_a_mistyped_filter_keeps_the_other_choices(url: str) -> None:
+    choices = {"is.shelf": "S1", "most.price": "40", "where": "price<<100"}
+    wrong = requests.get(f"{url}/browse", choices, timeout=60)
+    assert wrong.status_code == 400
+    right = requests.get(f"{url}/browse", choices | {"where": ""}, timeout=60)
+    assert counts(wrong.text) == counts(right.text)
+    assert all(text in wrong.text for text in ('value="price&lt;&lt;100"', 'value="S1" checked', 'value="40"'))
+
+
+def test_what_is_typed_while_a_list_loads_stays(opened: Callable[..., Page]) -> None:
+    tab = opened("/browse?where=price<100")
+    waiting: list[Route] = []
+    tab.route("**/browse?*", lambda route: waiting.append(route), times=1)
+    with tab.expect_request("**/browse?*"):
+        choose_shelf(tab)
+    tab.locator("#where").click()
+    tab.keyboard.press("Control+A")
+    tab.keyboard.type("price<2")
+    waiting[0].continue_()
+    expect(tab.locator("#found > .count")).to_have_text(f"{BRANDS // 2} products")
+    expect(tab.locator("#where")).to_be_focused()
+    tab.keyboard.type("0")
+    expect(tab.locator("#where")).to_have_value("price<20")
+    tab.keyboard.press("Tab")  # which applies it
+    expect(tab.locator("#found > .count")).to_have_text("7 products")
+
+
+def test_a_text_that_was_typed_while_a_list_loaded_is_applied(opened: Callable[..., Page]) -> None:
+    tab = opened("/browse")
+    waiting: list[Route] = []
+    tab.route("**/browse?*", lambda route: waiting.append(route), times=1)
+    with tab.expect_request("**/browse?*"):
+        choose_shelf(tab)
+    tab.locator("#where").click()
+    tab.keyboard.type("price<20")
+    waiting[0].continue_()
+    expect(tab.locator("#found > .count")).to_have_text(f"{BRANDS // 2} products")
+    tab.keyboard.press("Tab")
+    expect(tab.locator("#found > .count")).to_have_text("7 products")
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (lambda route: route.fulfill(status=502, body="<html><h1>502 Bad Gateway</h1></html>"), "status 502"),
+        (lambda route: route.abort(), "the server does not answer"),
+    ],
+)
+def test_a_server_that_fails_leaves_the_list(
+    opened: Callable[..., Page], answer: Callable[[Route], None], message: str
+) -> None:
+    tab = opened("/browse")
+    EXPECTED.extend(["status of 502", "net::ERR_FAILED"])
+    tab.route("**/browse?*", answer, times=1)
+    choose_shelf(tab)
+    expect(tab.locator("#found > .failed")).to_contain_text(message)
+    expect(tab.locator("#found > .count")).to_have_text(f"{BRANDS} products")
+    tab.get_by_role("button", name="Apply").click()
+    expect(tab.locator("#found > .count")).to_have_text(f"{BRANDS // 2} products")
+    expect(tab.locator("#found > .failed")).to_have_count(0)
