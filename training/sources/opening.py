@@ -34,8 +34,8 @@ def open_folder(
 ) -> Path:
     """The folder in the training format for `path`: itself, or its import.
 
-    An import is cached under `cache` and reused until a table or photograph of the source changes; other files, and runs
-    and reports, may be kept there. Its summary goes to stderr. It includes all attribute groups of the source, so that
+    An import is cached under `cache` and reused until a table or photograph of the source changes; other files, runs
+    and reports may be kept there. Its summary goes to stderr. It includes all attribute groups of the source, so that
     another choice of `groups` need not copy the photographs again; only groups that an importer omits by default, such
     as a column of free text, cause another import. Several processes may open the same source concurrently: all get the
     same complete folder.
