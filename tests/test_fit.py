@@ -179,6 +179,26 @@ def test_last_is_the_last_epoch_and_best_the_best(flags: list[str], tmp_path: Pa
     assert epochs["best"] == int(np.argmax([row["val/best_micro_f1"] for row in rows(run)]))
 
 
+def test_epochs_without_a_validation_are_saved(flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    run = tmp_path / "run"
+    rarely = ["--trainer.check_val_every_n_epoch", "2", "--trainer.max_epochs", "3"]
+    fit.train([*flags, *rarely, "--run", str(run)])
+    steps = [torch.load(run / name, weights_only=True)["global_step"] for name in (BEST, LAST)]
+    assert steps == [12, 18]
+    capsys.readouterr()
+    fit.train(["--run", str(run), "--resume"])
+    assert "nothing left to train" in capsys.readouterr().out
+
+
+def test_a_trial_saves_nothing_and_says_so(flags: list[str], tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    run = tmp_path / "run"
+    fit.train([*flags, "--trainer.fast_dev_run", "true", "--run", str(run)])
+    said = capsys.readouterr().out.splitlines()
+    assert said[-2].startswith("epoch 1/1  loss")
+    assert said[-1] == "done   a trial, nothing was saved; train without --trainer.fast_dev_run"
+    assert not run.exists()
+
+
 def test_metrics_have_a_row_for_each_epoch_and_the_network_learns(finished: Path) -> None:
     first, second = rows(finished)
     assert (first["epoch"], second["epoch"], second["step"]) == (1, 2, 12)
@@ -489,6 +509,9 @@ def test_a_compiled_network_is_saved_under_the_same_names(
         ([], "--run is missing"),
         (["--run", "x", "--resume"], "nothing to resume: there is no x/checkpoints/last.ckpt"),
         (["--run", "x", "--resume", "--find_lr"], "exclude each other"),
+        (["--run", "x", "--find_lr", "--trainer.fast_dev_run", "2"], "--trainer.fast_dev_run and --find_lr exclude"),
+        (["--run", "x", "--data.groups", "color,size"], "data.groups is a list; write it as '[color,size]'"),
+        (["--run", "x", "--data.repeat", "2"], "data.repeat is a list; write it as '[2]'"),
         (["--run", "x", "--model.lrr", "3"], "unrecognized arguments: --model.lrr"),
         (["--run", "x", "--model.lr", "fast"], "model.lr"),
         (["--run", "x", "--config", "nope.yaml"], "nope.yaml"),

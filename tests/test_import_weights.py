@@ -264,8 +264,15 @@ def test_a_graph_of_another_input_or_depth_is_refused(
 
 def test_labels_must_be_a_list_of_labels(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "labels.csv").write_text("a,b\n1,2\n")
+    (tmp_path / "short.csv").write_text("group,name\ncolor,Red\ncolor\n")
+    (tmp_path / "blank.csv").write_text("group,name\n,Red\n")
     file = tmp_path / "seed.pth"
-    for labels, message in (("labels.csv", "columns group and name"), ("none.csv", "No such file")):
+    for labels, message in (
+        ("labels.csv", "columns group and name"),
+        ("none.csv", "No such file"),
+        ("short.csv", "short.csv:3 lacks its group or its name"),
+        ("blank.csv", "blank.csv:2 lacks its group or its name"),
+    ):
         with pytest.raises(SystemExit):
             main([str(file), "--labels", str(tmp_path / labels), "--out", str(tmp_path / "bundle")])
         assert message in capsys.readouterr().err

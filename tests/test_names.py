@@ -63,6 +63,8 @@ def test_no_file_changes_nothing(tmp_path: Path) -> None:
         ("tshirts:\n", "'tshirts': None is not a pair"),
         ("garment:\n  Pants: 3\n", "'Pants': 3 is not a pair"),
         ("tshirts: ' '\n", "is not a pair"),
+        ("color:\n  Navy: Blue\nsize: {S: Small}\ncolor:\n  Lime: Green\n", "line 4 repeats the key 'color' of line 1"),
+        ("garment: {Pants: Trousers, Pants: Jeans}\n", "line 1 repeats the key 'Pants' of line 1"),
     ],
 )
 def test_a_file_of_something_else_is_a_one_line_error(tmp_path: Path, text: str, message: str) -> None:

@@ -174,3 +174,13 @@ def test_a_shipped_configuration_is_resumed_to_the_last_bit(
     fit.train(["--run", str(parts), "--resume", "--data.workers", str(after)])
     assert len(losses(parts)) == 2
     check_alike(parts, whole)
+
+
+def test_a_validation_within_an_epoch_is_a_point_to_resume_from(small: list[str], tmp_path: Path) -> None:
+    often = ["--config", str(CONFIGS / "sample.yaml"), *small, "--trainer.val_check_interval", "2"]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    fit.train([*often, "--data.workers", "0", "--run", str(whole)])
+    train_in_a_process(signal.SIGKILL, STEPS + 3, [*often, "--data.workers", "0", "--run", str(parts)])
+    assert torch.load(parts / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == STEPS + 2
+    fit.train(["--run", str(parts), "--resume"])
+    check_alike(parts, whole)

@@ -99,6 +99,17 @@ def test_rules_of_several_groups_are_combined(rules: Rules) -> None:
     assert both == Derived(), "contradictory rules imply nothing"
 
 
+def test_plain_labels_that_exclude_each_other_imply_nothing(tmp_path: Path) -> None:
+    jeans, skirts = "{J: Pants, W: [], B: [Pants, Belt]}", "{S: Skirt, P: Pants, N: {not: [Pants]}}"
+    sources = f"[{{from: a, labels: {jeans}}}, {{from: b, labels: {skirts}}}, {{from: c, labels: {{P: Pants}}}}]"
+    rules = load(tmp_path, f"derive: {{garment: {sources}}}\n")
+    assert rules.derived({"a": ["J"], "b": ["P"], "c": ["P"]})["garment"].yes == {"Pants"}
+    assert rules.derived({"a": ["B"]})["garment"].yes == {"Pants", "Belt"}, "a list has several labels"
+    for contradictory in ({"a": ["J"], "b": ["S"]}, {"a": ["W"], "b": ["P"]}, {"a": ["J"], "b": ["N"]}):
+        assert rules.derived(contradictory) == {}
+        assert rules.derived(contradictory | {"c": ["P"]}) == {}, "whatever the order of the rules"
+
+
 def test_several_labels_imply_only_what_the_product_has(rules: Rules) -> None:
     unknown = dict.fromkeys(("Pants", "Shirt", "Hat", "T-Shirt", "Polo", "Long", "Cape"), -1)
     assert garments(rules, article=["Jeans", "Watch"]) == unknown | {"Pants": 1}
@@ -161,6 +172,10 @@ def test_the_rules_of_the_page_work_as_documented(tmp_path: Path) -> None:
         ("applies: {by: a, groups: [b], rows: 0}\n", r"applies has rows 0; expected a number from 1 up"),
         ("applies: {by: a, groups: [b], except: {x: {b: 1}}}\n", r"except x has b: 1; expected yes, no or unknown"),
         ("applies: {by: a, groups: [b], except: {x: {c: no}}}\n", r"except x has 'c'; it may have: b"),
+        (
+            "derive:\n  a: {from: b, labels: {}}\n  a: {from: c, labels: {}}\n",
+            r"line 3 repeats the key 'a' of line 2; .* list",
+        ),
         ("derive: [a\n", r"the rules in .* cannot be read"),
     ],
 )
@@ -392,6 +407,8 @@ def test_rare_labels_are_left_out_and_listed(
 def test_bad_settings_are_named(tmp_path: Path) -> None:
     with pytest.raises(SettingError, match=r"--data.min_photographs is 0; it must be at least 1"):
         FashionData("x", min_photographs=0)
+    with pytest.raises(SettingError, match=r"--data.limit_train draws images at random, but --data.streaming true"):
+        FashionData("x", limit_train=3, streaming=True)
     with pytest.raises(SettingError, match=r"but --data.taxonomy imaterialist fixes them"):
         FashionData("x", min_photographs=2, taxonomy="imaterialist")
     with pytest.raises(SettingError, match="optionally followed by one for each of the 1 folders of negatives"):

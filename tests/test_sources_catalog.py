@@ -154,6 +154,30 @@ def test_split_column(tmp_path: Path) -> None:
     assert summary.left_out == {"unknown split": 1}
 
 
+def test_numbered_folds_are_no_split_column(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = "image,fold,color\n" + "".join(f"{i}.jpg,{i},Red\n" for i in range(4))
+    summary = import_catalog(catalog(tmp_path / "shop", train=text), tmp_path / "out")
+    assert summary.splits == {"train": 3, "val": 1}
+    assert "column 'fold' holds none of train, val and test, so a hash of the ids decides" in capsys.readouterr().err
+    both = text.replace("fold", "fold,subset").replace(",Red", ",Test,Red")
+    assert import_catalog(catalog(tmp_path / "both", all=both), tmp_path / "out2").splits["test"] == 4
+    assert "holds none of" not in capsys.readouterr().err
+
+
+def test_prices_stock_and_ratings_are_left_out_unless_asked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lines = "".join(f"{i % 4}.jpg,Red,{i % 7}.99,{i % 5},{i % 3 + 1},1.{i % 4}5,4{i % 3}\n" for i in range(30))
+    shop = catalog(tmp_path / "shop", train="image,color,Sale Price,stock,rating,weight,size\n" + lines)
+    import_catalog(shop, tmp_path / "out")
+    assert json.loads((tmp_path / "out/dataset.json").read_text())["groups"].keys() == {"color", "size"}
+    said = capsys.readouterr().err
+    assert "3 of the columns left out: Sale Price, stock, rating; " in said
+    assert "left out as decimal numbers, not attributes: weight (4 different values in 30); to use one" in said
+    import_catalog(shop, tmp_path / "asked", ["color", "rating", "weight"])
+    assert json.loads((tmp_path / "asked/dataset.json").read_text())["groups"].keys() == {"color", "rating", "weight"}
+
+
 def test_bad_rows_are_left_out_and_listed(tmp_path: Path) -> None:
     source = catalog(
         tmp_path / "shop",

@@ -56,6 +56,31 @@ def test_changes_are_noticed(tmp_path: Path, shop: Path) -> None:
     assert second != first
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "README.md",
+        "labels.db",
+        "runs/1/metrics.csv",
+        "runs/1/tensorboard/events.out.1.host.0",
+        "runs/1/bundle/best.ckpt",
+    ],
+)
+def test_other_files_are_no_change(tmp_path: Path, shop: Path, name: str) -> None:
+    first = open_folder(shop, cache=tmp_path / "cache")
+    (shop / name).parent.mkdir(parents=True, exist_ok=True)
+    (shop / name).write_text("1")
+    assert open_folder(shop, cache=tmp_path / "cache") == first
+
+
+def test_a_report_beside_the_photographs_is_no_change(tmp_path: Path, shop: Path) -> None:
+    first = open_folder(shop, cache=tmp_path / "cache")
+    save_jpegs(shop / "report" / "photos", ["1.jpg"])
+    assert open_folder(shop, cache=tmp_path / "cache") != first
+    (shop / "report" / "report.json").write_text("{}")
+    assert open_folder(shop, cache=tmp_path / "cache") == first
+
+
 def test_changes_are_noticed_in_linked_folders(tmp_path: Path, shop: Path) -> None:
     (shop / "images").rename(tmp_path / "elsewhere")
     (shop / "images").symlink_to("../elsewhere")

@@ -7,6 +7,7 @@ in metrics.csv, and tensorboard/. `--resume` continues from last.ckpt with the s
 
 import logging
 import os
+import re
 import sys
 import time
 import warnings
@@ -29,7 +30,7 @@ from fashion.errors import FashionError, SettingError, one_line, one_line_errors
 from fashion.files import write_atomically
 from training.data.data_module import FashionData
 from training.fitting.averaging import Average
-from training.fitting.checkpoint_files import AtomicCheckpoints
+from training.fitting.checkpoint_files import AtomicCheckpoints, SaveWithinEpoch
 from training.fitting.module import MONITOR, FashionModule
 from training.fitting.progress import Bars, History
 from training.fitting.rate_search import LEAST_FALL, LR_STEPS, suggested_rate
@@ -141,7 +142,7 @@ class FashionCLI(LightningCLI):
         try:
             self.config = parser.parse_args(self.arguments)
         except ArgumentError as error:
-            raise SettingError(f"{one_line(error)}; python -m training.fit --help lists all settings") from None
+            raise SettingError(f"{_parser_error(error)}; python -m training.fit --help lists all settings") from None
         _check_run(self.config)
         self.run = Path(self.config.run)
         self.history, self.stop = History(self.run), StopOnSignal(self.run / LAST)
@@ -167,8 +168,9 @@ class FashionCLI(LightningCLI):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         folder = self.run / LAST.parent
         best = ModelCheckpoint(folder, BEST.stem, monitor=MONITOR, mode="max", enable_version_counter=False)
-        # A separate callback: `save_last` would skip epochs that are no improvement.
-        last = ModelCheckpoint(folder, LAST.stem, enable_version_counter=False)
+        # A separate callback: `save_last` would skip epochs that are no improvement. Set to save at the end of training
+        # epochs, because the default skips those without a validation.
+        last = ModelCheckpoint(folder, LAST.stem, save_on_train_epoch_end=True, enable_version_counter=False)
         self.trainer_defaults["callbacks"] = [
             *([Bars()] if self.config.trainer.enable_progress_bar is not False else []),
             self.history,
@@ -178,6 +180,7 @@ class FashionCLI(LightningCLI):
             *([Average(decay=self.config.ema)] if self.config.ema else []),
             best,
             last,
+            SaveWithinEpoch(self.run / LAST),
             self.stop,  # after the average, so that it includes the last step before a stop
         ]
         plugins = self.config_init.trainer.plugins or []
@@ -209,7 +212,7 @@ class SaveSettings(Callback):
         self.saved = False  # --find_lr fits once before and changes the settings
 
     def on_train_batch_start(self, trainer: Trainer, module: LightningModule, batch: Any, i: int) -> None:
-        if trainer.is_global_zero and not self.saved:
+        if trainer.is_global_zero and not self.saved and not self.cli.config.trainer.fast_dev_run:
             self._save()
         self.saved = True
 
@@ -252,6 +255,16 @@ def _with_run_settings(arguments: list[str]) -> list[str]:
     return ["--config", str(settings), *own, *arguments]
 
 
+def _parser_error(error: ArgumentError) -> str:
+    """The parser's message in one line, with the right form of a list whose brackets were forgotten."""
+    message = one_line(error)
+    found = re.search(
+        r'"(?P<key>data[.\w]+)": .*Expected (a )?<class \'list\'>.*<class \'(str|int)\'> Given value: (?P<value>.*)$',
+        message,
+    )
+    return f"--{found['key']} is a list; write it as '[{found['value']}]'" if found else message
+
+
 def _check_run(config: Namespace) -> None:
     if not config.run:
         raise SettingError("--run is missing; name the folder of this run, such as --run runs/catalog")
@@ -260,6 +273,9 @@ def _check_run(config: Namespace) -> None:
         raise SettingError(f"--ema is {config.ema}; it must be at least 0 and below 1")
     if config.resume and config.find_lr:
         raise SettingError("--resume and --find_lr exclude each other; a run keeps its learning rate")
+    for name in ("resume", "find_lr"):
+        if config.trainer.fast_dev_run and config[name]:
+            raise SettingError(f"--trainer.fast_dev_run and --{name} exclude each other; it tries a new training")
     if config.resume and not (run / LAST).is_file():
         raise SettingError(f"nothing to resume: there is no {run / LAST}; leave --resume out to begin the run")
     for name, use in FIXED_BY_US.items():
@@ -305,6 +321,9 @@ def _find_lr(trainer: Trainer, module: FashionModule, data: FashionData) -> None
 
 
 def _report(cli: FashionCLI) -> None:
+    if cli.config.trainer.fast_dev_run:
+        _print_rank_zero("done   a trial, nothing was saved; train without --trainer.fast_dev_run")
+        return
     if cli.history.epochs == 0:
         _print_rank_zero(f"nothing left to train; raise --trainer.max_epochs (now {cli.trainer.max_epochs}) to go on")
         return
@@ -324,7 +343,7 @@ def _report_stop(stopped: TrainingStopped) -> int:
         run = stopped.checkpoint.parent.parent
         print(f"stopped; go on with: python -m training.fit --run {run} --resume", file=sys.stderr)
     else:
-        print("stopped before the first step; nothing was saved, run the same command again", file=sys.stderr)
+        print("stopped; nothing was saved, run the same command again", file=sys.stderr)
     return EXIT_SIGNAL + stopped.number
 
 

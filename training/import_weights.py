@@ -172,11 +172,18 @@ def read_labels(file: Path) -> Taxonomy:
     """
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
-            return Taxonomy(tuple(Label(row["group"], row["name"]) for row in csv.DictReader(lines)))
+            reader = csv.DictReader(lines)
+            return Taxonomy(tuple(_label(row, f"{file}:{reader.line_num}") for row in reader))
     except OSError as error:
         raise DataError(f"cannot read {file}: {error.strerror}") from None
     except (KeyError, ValueError, csv.Error):
         raise DataError(f"{file} is not a list of labels; expected CSV with the columns group and name") from None
+
+
+def _label(row: dict[str, str], where: str) -> Label:
+    if not (row["group"] and row["name"]):
+        raise DataError(f"{where} lacks its group or its name; expected both for each output")
+    return Label(row["group"], row["name"])
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

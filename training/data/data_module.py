@@ -63,7 +63,7 @@ class FashionData(LightningDataModule):
             among its ranks.
         augment: random changes to training images.
         taxonomy: `data` takes the labels of the training split, `imaterialist` the challenge's 228.
-        limit_train: train on that many images drawn at random; null takes all.
+        limit_train: train on that many images drawn at random, without streaming; null takes all.
         limit_val: validate on that many; null takes all.
         streaming: read the training shards sequentially and shuffle within a buffer, instead of copying them to
             a file with random access; for data that fills the disk.
@@ -111,6 +111,11 @@ class FashionData(LightningDataModule):
                 raise SettingError(f"--data.{name} is {value}; it must be at least {least}")
         if min_photographs > 1 and taxonomy != "data":
             raise SettingError(f"--data.min_photographs leaves labels out, but --data.taxonomy {taxonomy} fixes them")
+        if streaming and limit_train is not None:
+            raise SettingError(
+                "--data.limit_train draws images at random, but --data.streaming true reads all in order; leave one "
+                "out (--trainer.limit_train_batches shortens epochs)"
+            )
         folders = 1 if isinstance(path, str) else len(path)
         self.repeat = _repeat(repeat, folders, len(negatives or ()))
         self.rules, self.negatives, self.min_photographs = rules, negatives or [], min_photographs
@@ -141,7 +146,6 @@ class FashionData(LightningDataModule):
         self.train: Photographs | PhotographStream
         if self.streaming:
             rows = sum(times * c.splits["train"] for c, times in zip(catalogs, self.repeat, strict=True))
-            rows = min(rows, self.limits["train"] or rows)
             self.train = PhotographStream(self._rows(catalogs, "train"), rows, reader)
         else:
             self.train = self._images(catalogs, "train", reader)

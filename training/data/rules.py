@@ -61,16 +61,21 @@ class Derived:
         return NO if name in self.no or (self.only is not None and name not in self.only) else NOT_ANNOTATED
 
     def __and__(self, other: "Derived") -> "Derived":
-        """Combine two rules. If only one possible label is left for `some`, it becomes a `yes`."""
+        """Combine two rules. If only one possible label is left for `some`, it becomes a `yes`.
+
+        Empty if they contradict each other, since one of them is wrong.
+        """
         only = self.only if other.only is None else other.only if self.only is None else self.only & other.only
         both = Derived(self.yes | other.yes, self.no | other.no, only, self.some or other.some)
         return both._concluded()
 
     def _concluded(self) -> "Derived":
+        if self.yes & self.no or (self.only is not None and self.yes - self.only):
+            return Derived()
         if self.yes or not self.some or self.only is None:
             return self
         left = self.only - self.no
-        if not left:  # the rules contradict each other, so one of them is wrong
+        if not left:
             return Derived()
         return Derived(left, self.no, self.only, True) if len(left) == 1 else self
 
@@ -175,7 +180,9 @@ class Rules:
             each = derivation(names) if names else None
             if each is not None:
                 result = each if result is None else result & each
-        return None if result is None or result == Derived() else result
+            if result == Derived():  # a contradiction, which a further rule does not settle
+                return None
+        return result
 
     def unknown(self, labels: Mapping[str, Iterable[str]]) -> list[str]:
         """Groups and labels in the rules that are in none of the data, each with its closest match.

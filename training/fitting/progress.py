@@ -110,7 +110,8 @@ class History(Callback):
             "lr": trainer.optimizers[0].param_groups[0]["lr"],
             **dict(sorted(values.items())),
         }
-        self._write(row)
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
+            self._write(row)
         self.epochs += 1
         print(_line(row, _last_epoch(trainer)), flush=True)
 

@@ -16,7 +16,7 @@ CHECK_EVERY = 10  # steps between checks that all ranks take part in: each check
 
 
 class TrainingStopped(Exception):
-    """A signal ended the training; `checkpoint` was saved, or is None if training had not started."""
+    """A signal ended the training; `checkpoint` was saved, or is None if training had not started or is a trial."""
 
     def __init__(self, number: int, checkpoint: Path | None) -> None:
         super().__init__(f"stopped by {signal.Signals(number).name}")
@@ -81,8 +81,10 @@ class StopOnSignal(Checkpoint):
 
     def _stop_if_asked(self, trainer: Trainer) -> None:
         if _on_any_rank(trainer, self.received is not None):
-            trainer.save_checkpoint(self.checkpoint)
-            raise TrainingStopped(self.received or signal.SIGINT, self.checkpoint)
+            saved = None if trainer.fast_dev_run else self.checkpoint  # type: ignore[attr-defined]
+            if saved is not None:
+                trainer.save_checkpoint(saved)
+            raise TrainingStopped(self.received or signal.SIGINT, saved)
 
 
 class StopOnNan(Callback):

@@ -14,11 +14,14 @@ from fashion.tables.image_paths import ImagePaths
 from fashion.tables.parquet import ParquetTable, check_photographs
 from fashion.tables.reading import JSON_ENDINGS, PARQUET_ENDING, SPREADSHEET_ENDINGS, TABLE_ENDINGS, open_table
 from training.sources.columns import (
+    SPLIT_NAMES,
     ColumnLayout,
     SplitTable,
     find_layout,
     nothing_note,
     read_labels,
+    split_note,
+    split_of_cell,
     survey_cells,
     text_note,
     unread_note,
@@ -32,7 +35,6 @@ from training.sources.writer import ImportSummary, UnusedRow
 CSV_ENDING = ".csv"
 # Other table formats that a folder may hold; not .txt and .json, which are rarely tables.
 OTHER_ENDINGS = (".tsv", ".tab", *(ending for ending in JSON_ENDINGS if ending != ".json"), *SPREADSHEET_ENDINGS)
-SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 
 ReadCell = Callable[[str, Any], list[str] | None]  # (group, cell) -> labels; raises DataError for an unknown label
 
@@ -58,8 +60,8 @@ def import_catalog(
         source: a file with one of `fashion.tables.reading.TABLE_ENDINGS`; or a folder with `train.csv` and optionally
             `val.csv` and `test.csv`, with one CSV file, with Parquet shards, or with such tables in another format.
         out: the folder to create.
-        groups: columns to take as attribute groups; None takes all except the image, the id and similar columns and
-            columns of free text; the omitted ones are listed on stderr.
+        groups: columns to take as attribute groups; None takes all except the image, the id and similar columns,
+            prices, stock and ratings, and columns of free text or decimals; the omitted ones are listed on stderr.
         image_column: column of the image's file name, path or bytes; None looks for one of the usual names.
         id_column: column of the product's id; None looks for a usual name, then takes the image's name.
         workers: threads that check photographs; None takes one per core.
@@ -75,7 +77,7 @@ def import_catalog(
         raise SettingError("--separator is empty; give the separator of labels in a cell, such as ','")
     tables = find_tables(source)
     layout = find_layout(tables, groups, image_column, id_column)
-    notes = table_notes(tables, layout)
+    notes = [*table_notes(tables, layout), split_note(tables, layout)]
     survey = survey_cells(tables, layout.groups, separators)
     if groups is None:
         if tell_choice:
@@ -161,10 +163,10 @@ def _candidate(
     key = image if isinstance(image, bytes) and layout.id is None else name.encode()
     split = source.split or split_by_hash(key)
     if layout.split is not None and source.split is None:
-        given = str(row[layout.split]).strip().lower()
-        if given not in SPLIT_NAMES:
-            return UnusedRow("", where, name, "unknown split", f"{given!r}; expected train, val or test")
-        split = SPLIT_NAMES[given]
+        given = split_of_cell(row[layout.split])
+        if given is None:
+            return UnusedRow("", where, name, "unknown split", f"{row[layout.split]!r}; expected train, val or test")
+        split = given
     if image in (None, b"", ""):
         return UnusedRow(split, where, name, "no image", f"column {layout.image!r} is empty")
     try:

@@ -7,16 +7,25 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, is_usual, usual_name
+from fashion.tables.columns import ID_COLUMNS, IMAGE_COLUMNS, STOCK_COLUMNS, is_usual, usual_name
 from fashion.tables.missing_values import is_missing
 from fashion.tables.reading import Table, require_columns
 from training.sources.spelling import label_name
 
 SPLIT_COLUMNS = ("split", "subset", "fold")
+SPLIT_NAMES = {"train": "train", "training": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
 # Preferred over other ids: photographs of one product must stay in one split, even if they have ids of their own.
 PRODUCT_COLUMNS = ("product_id", "item_id", "article_id")
 OTHER_COLUMNS = ("url", "image_url", "link", "__index_level_0__")  # neither labels nor an image on this disk
+NUMBER_COLUMNS = (
+    *STOCK_COLUMNS,
+    *("price", "sale_price", "selling_price", "regular_price", "list_price", "special_price", "original_price"),
+    *("retail_price", "variant_price", "compare_at_price", "variant_compare_at_price", "msrp", "mrp", "cost", "preis"),
+    *("discount", "discount_percent", "rating", "ratings", "average_rating", "avg_rating", "rating_count"),
+    *("review_count", "reviews_count", "number_of_reviews", "bewertung"),
+)
 
+_DECIMAL = re.compile(r"[-+]?\d+\.\d+")
 _FLOAT = re.compile(r"^(\d+)\.0$")  # pandas writes integers like this in a column with empty cells
 SEPARATOR = "|"  # between the labels of one cell; a comma is part of a label
 # A column of free text, such as titles, is not an attribute: it has very many values, or mostly unique ones.
@@ -69,6 +78,11 @@ class Survey:
         labels, different = self.labels[group], len(self.names[group])
         return different > MAX_NAMES or (labels > FEW_LABELS and different > MAX_DIFFERENT * labels)
 
+    def is_decimal(self, group: str) -> bool:
+        """Whether all values of a column are decimal numbers, such as prices."""
+        names = self.names[group]
+        return bool(names) and all(map(_DECIMAL.fullmatch, names))
+
 
 def find_layout(
     tables: Sequence[SplitTable],
@@ -76,7 +90,10 @@ def find_layout(
     image_column: str | None = None,
     id_column: str | None = None,
 ) -> ColumnLayout:
-    """Assign roles to columns by their names. Raises DataError for a missing column or no image column."""
+    """Assign roles to columns by their names; a column of splits must also hold one.
+
+    Raises DataError for a missing column or no image column.
+    """
     first = tables[0].table
     image = image_column or usual_name(first.columns, IMAGE_COLUMNS)
     if image is None:
@@ -87,9 +104,9 @@ def find_layout(
         )
     others = [column for column in first.columns if column != image]
     name = id_column or usual_name(others, PRODUCT_COLUMNS + ID_COLUMNS)
-    split = usual_name(first.columns, SPLIT_COLUMNS) if tables[0].split is None else None
+    split = _split_column(tables) if tables[0].split is None else None
     if groups is None:
-        usual = IMAGE_COLUMNS + ID_COLUMNS + SPLIT_COLUMNS + OTHER_COLUMNS
+        usual = IMAGE_COLUMNS + ID_COLUMNS + SPLIT_COLUMNS + NUMBER_COLUMNS + OTHER_COLUMNS
         groups = [
             column for column in first.label_columns if column not in (image, name) and not is_usual(column, usual)
         ]
@@ -99,6 +116,21 @@ def find_layout(
     for table in tables:
         require_columns(table.table, layout.columns)
     return layout
+
+
+def split_of_cell(cell: Any) -> str | None:
+    """The split that a cell names, None if it names none."""
+    return SPLIT_NAMES.get(str(cell).strip().lower())
+
+
+def _split_column(tables: Sequence[SplitTable]) -> str | None:
+    """The first column with a usual name for splits that holds at least one; others have numbers of folds, say."""
+    for name in SPLIT_COLUMNS:
+        column = usual_name(tables[0].table.columns, (name,))
+        having = [each.table for each in tables if each.split is None and column in each.table.columns]
+        if column and any(split_of_cell(row[column]) for table in having for _, row in table.rows([column])):
+            return column
+    return None
 
 
 def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str], separators: Sequence[str] = ()) -> Survey:
@@ -126,12 +158,12 @@ def survey_cells(tables: Sequence[SplitTable], groups: Sequence[str], separators
 
 
 def without_text(tables: Sequence[SplitTable], layout: ColumnLayout, survey: Survey) -> ColumnLayout:
-    """Leave out the groups that are free text. Raises DataError if all are."""
-    groups = tuple(group for group in layout.groups if not survey.is_text(group))
+    """Leave out the groups that are free text or decimal numbers. Raises DataError if all are."""
+    groups = tuple(group for group in layout.groups if not (survey.is_text(group) or survey.is_decimal(group)))
     if not groups:
         raise DataError(
-            f"all columns of {tables[0].table.path} hold text with hardly a repeated value: {', '.join(layout.groups)}"
-            "; if some are attributes, name them with --data.groups (or --groups)"
+            f"all columns of {tables[0].table.path} hold text with hardly a repeated value, or decimals: "
+            f"{', '.join(layout.groups)}; if some are attributes, name them with --data.groups (or --groups)"
         )
     return replace(layout, groups=groups)
 
@@ -139,15 +171,32 @@ def without_text(tables: Sequence[SplitTable], layout: ColumnLayout, survey: Sur
 def text_note(layout: ColumnLayout, survey: Survey) -> str:
     """A note on the groups that `without_text` leaves out, and how to keep them; empty if there are none."""
     text = [group for group in layout.groups if survey.is_text(group)]
-    if not text:
+    decimals = [group for group in layout.groups if survey.is_decimal(group) and group not in text]
+    left_out = text + decimals
+    if not left_out:
         return ""
-    counts = ", ".join(
+    kinds = (("text", text), ("decimal numbers", decimals))
+    counts = "; ".join(
+        f"left out as {kind}, not attributes: {_value_counts(groups, survey)}" for kind, groups in kinds if groups
+    )
+    wanted = ",".join([*(group for group in layout.groups if group not in left_out), left_out[0]])
+    return f"{counts}; to use one, name all groups: --data.groups '[{wanted}]'"
+
+
+def _value_counts(groups: Sequence[str], survey: Survey) -> str:
+    return ", ".join(
         f"{group} ({'over ' if len(survey.names[group]) > MAX_NAMES else ''}"
         f"{min(len(survey.names[group]), MAX_NAMES):,} different values in {survey.labels[group]:,})"
-        for group in text
+        for group in groups
     )
-    wanted = ",".join([*(group for group in layout.groups if group not in text), text[0]])
-    return f"left out as text, not attributes: {counts}; to use one, name all groups: --data.groups '[{wanted}]'"
+
+
+def split_note(tables: Sequence[SplitTable], layout: ColumnLayout) -> str:
+    """A note on a column with a usual name for splits that holds none; empty if there is no such column."""
+    column = usual_name(tables[0].table.columns, SPLIT_COLUMNS)
+    if column is None or column in layout.columns or all(table.split for table in tables):
+        return ""
+    return f"column {column!r} holds none of train, val and test, so a hash of the ids decides the split"
 
 
 def nothing_note(layout: ColumnLayout, survey: Survey) -> str:
@@ -172,7 +221,7 @@ def unread_note(tables: Sequence[SplitTable], layout: ColumnLayout) -> str:
         return ""
     return (
         f"{len(unread)} of the columns left out: {', '.join(unread)}; their names or types are not those of attributes "
-        "(ids, addresses, dates, lists of numbers and the like), or the first table lacks them"
+        "(ids, addresses, dates, prices, lists of numbers and the like), or the first table lacks them"
     )
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
+from fashion.heic import HEIC_ENDINGS
 from fashion.preprocess import ENDINGS
 from fashion.spelling import did_you_mean
 from fashion.tables.cells import first_photograph, text_cell
 from fashion.tables.columns import IMAGE_COLUMNS, IMAGE_FOLDERS, usual_name
 from fashion.tables.image_paths import FETCHED_FOLDER, named_folders
 from fashion.tables.parquet import ParquetTable, names_photographs
-from fashion.tables.reading import open_table
+from fashion.tables.reading import TABLE_ENDINGS, open_table
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.catalog import find_tables, import_catalog, usual_groups
 from training.sources.imaterialist import FILES, check_groups, import_imaterialist
@@ -23,7 +24,8 @@ from training.sources.mirror import import_mirror, is_mirror
 from training.sources.no_product import import_negatives
 from training.sources.writer import DATASET_FILE, FORMAT, ImportSummary, OutputExists
 
-IMPORTER = 4  # increased when the importers' output for the same files changes; earlier imports are not reused
+IMPORTER = 5  # increased when the importers' output for the same files changes; earlier imports are not reused
+REPORT_FILE = "report.json"  # marks a report of `training.report`, whose photographs are copies
 DEFAULT_CACHE = Path("data/imported")
 
 
@@ -32,10 +34,11 @@ def open_folder(
 ) -> Path:
     """The folder in the training format for `path`: itself, or its import.
 
-    An import is cached under `cache` and reused until a file of the source changes; its summary goes to stderr. It
-    includes all attribute groups of the source, so that another choice of `groups` need not copy the photographs again;
-    only groups that an importer omits by default, such as a column of free text, cause another import. Several
-    processes may open the same source concurrently: all get the same complete folder.
+    An import is cached under `cache` and reused until a table or photograph of the source changes; other files, runs
+    and reports may be kept there. Its summary goes to stderr. It includes all attribute groups of the source, so that
+    another choice of `groups` need not copy the photographs again; only groups that an importer omits by default, such
+    as a column of free text, cause another import. Several processes may open the same source concurrently: all get the
+    same complete folder.
 
     Args:
         path: a folder in the training format, of Parquet shards, of a catalog (`train.csv`, `val.csv`, `images/`) or of
@@ -209,13 +212,12 @@ def _fingerprint(path: Path, cache: Path) -> str:
 
 
 def _files(path: Path, but: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """The files of a source with their paths in it, except hidden ones and those below `but`.
+    """The tables and photographs of a source with their paths in it, except hidden ones and those below `but`.
 
-    Of a folder these are all; of a table itself, and the images beside it, in the usual folders for them and in those
-    that its cells name.
+    Of a table: itself, and the images beside it, in the usual folders for them and in those that its cells name.
     """
     if path.is_dir():
-        yield from _files_below(path, but)
+        yield from (file for file in _files_below(path, but) if _is_of_source(Path(file[0])))
         return
     yield path.name, path.stat()
     for each in path.parent.iterdir():
@@ -226,6 +228,14 @@ def _files(path: Path, but: Path) -> Iterator[tuple[str, os.stat_result]]:
     for folder in named_folders(path.parent, _image_cells(path)):
         if folder.is_dir():
             yield from ((str(each), each.stat()) for each in folder.iterdir() if each.is_file())
+
+
+def _is_of_source(file: Path) -> bool:
+    """Whether a file of a folder may be a photograph, which needs no ending, or a table that `find_tables` sees."""
+    ending = file.suffix.lower()
+    return ending in ("", *ENDINGS, *HEIC_ENDINGS) or (
+        ending in TABLE_ENDINGS and file.parent.name.lower() in ("", "data")
+    )
 
 
 def _image_cells(path: Path) -> Iterator[str]:
@@ -239,10 +249,12 @@ def _image_cells(path: Path) -> Iterator[str]:
 
 
 def _files_below(folder: Path, but: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """All files below a folder, also through links to folders, each real folder once."""
+    """The files below a folder, also through links to folders, each real folder once; not those of reports."""
     seen = {str(but)}
     for parent, folders, names in os.walk(folder, followlinks=True):
         real = os.path.realpath(parent)
+        if parent != os.fspath(folder) and REPORT_FILE in names:
+            seen.add(real)
         # Sorted, so that of two links to a folder always the same one is followed.
         folders[:] = [] if real in seen else sorted(name for name in folders if not name.startswith("."))
         for name in () if real in seen else names:
