@@ -344,7 +344,10 @@ def test_the_sheet(photographs: Path, capsys: pytest.CaptureFixture[str], tmp_pa
         (["--image", "{folder}/4.png"], "--image needs --bundle"),
         (["--image", "{folder}/missing.png", "--bundle", "{bundle}"], "missing.png: "),
         (["--image", "{folder}/index/index.json", "--bundle", "{bundle}"], "index.json: not an image"),
-        (["--id", "4", "--where", "prise<5"], "unknown column 'prise' (did you mean 'price'?), at the ^ in: ^prise<5; there are: "),
+        (
+            ["--id", "4", "--where", "prise<5"],
+            "unknown column 'prise' (did you mean 'price'?), at the ^ in: ^prise<5; there are: ",
+        ),
         (["--id", "4", "--weight", "color"], "--weight 'color' must be GROUP=NUMBER, such as neckline=2"),
         (["--id", "4", "--collection", "other"], "--collection needs --postgres"),
         (["--id", "4", "--space", "embedding", "--share", "0.1"], "--share needs --space both"),

@@ -19,7 +19,7 @@ class FetchSettings:
         concurrency: number of concurrent downloads.
         timeout: seconds to wait for a server to connect or to send more; a whole image may take four times as long.
         retries: retries after a transient error: a timeout, a broken connection, a busy server.
-        most: maximum number of images per run; None for no limit.
+        most: maximum number of images per run.
         gigabytes: maximum download volume per run.
         minutes: a run starts no further download after this time.
         allow_private: whether URLs of this machine and its network are allowed.
@@ -31,7 +31,7 @@ class FetchSettings:
     concurrency: int = 8
     timeout: float = 10.0
     retries: int = 3
-    most: int | None = 100_000
+    most: int = 100_000
     gigabytes: float = 20.0
     minutes: float = 600.0
     allow_private: bool = False
@@ -41,12 +41,12 @@ class FetchSettings:
             ("concurrency", self.concurrency, 1),
             ("timeout", self.timeout, 0.1),
             ("retries", self.retries, 0),
-            ("most", 1 if self.most is None else self.most, 1),
+            ("most", self.most, 1),
             ("gigabytes", self.gigabytes, 0),
             ("minutes", self.minutes, 0),
         ):
             if not value >= least:
-                raise SettingError(f"--{self._flag(name)} {value} is out of range; it must be at least {least}")
+                raise SettingError(f"--fetch-{name} {value} is out of range; it must be at least {least}")
 
     @classmethod
     def from_flags(cls, options: argparse.Namespace) -> Self | None:
@@ -54,9 +54,6 @@ class FetchSettings:
         if not options.fetch:
             return None
         return cls(**{each.name: getattr(options, f"fetch_{each.name}") for each in fields(cls)})
-
-    def _flag(self, name: str) -> str:
-        return f"fetch-{name}"
 
 
 def add_fetch_flags(parser: argparse.ArgumentParser) -> None:
@@ -107,7 +104,7 @@ class FetchBudget:
                 return f"{self._bounds.gigabytes:g} GB"
             if time.monotonic() >= self._end:
                 return f"{self._bounds.minutes:g} minutes"
-            self._images = None if self._images is None else self._images - 1
+            self._images -= 1
             return None
 
     def spend(self, count: int) -> None:

@@ -28,7 +28,6 @@ class AnnotatedImage:
     """One image of the challenge; `label_ids` is None if the file has no annotations, as for the test split."""
 
     id: str
-    urls: tuple[str, ...]
     label_ids: tuple[str, ...] | None
 
 
@@ -88,7 +87,7 @@ def check_groups(groups: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def read_entries(path: Path) -> list[AnnotatedImage]:
-    """The images of one JSON file with their URLs and label ids. Raises DataError for anything else."""
+    """The images of one JSON file with their label ids. Raises DataError for anything else."""
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
@@ -100,15 +99,15 @@ def read_entries(path: Path) -> list[AnnotatedImage]:
             _key(item, "image_id", "imageId"): _texts(item.get("label_id", item.get("labelId")))
             for item in content.get("annotations", ())
         }
-        urls = [(_key(item, "image_id", "imageId"), _texts(item.get("url"))) for item in content["images"]]
+        ids = [_key(item, "image_id", "imageId") for item in content["images"]]
     except (KeyError, TypeError, AttributeError):
         raise DataError(
             f"{path} is not laid out as the files of the iMaterialist challenge: expected an object with 'images', a "
             "list of objects with image_id and url, and 'annotations', a list of objects with image_id and label_id"
         ) from None
-    if not urls:
+    if not ids:
         raise DataError(f"{path} lists no image")
-    return [AnnotatedImage(name, of_image, label_ids.get(name)) for name, of_image in urls]
+    return [AnnotatedImage(image_id, label_ids.get(image_id)) for image_id in ids]
 
 
 def names_by_group(label_ids: Sequence[str], taxonomy: Taxonomy, groups: Sequence[str]) -> dict[str, list[str] | None]:
