@@ -85,9 +85,7 @@ def evaluate(
     if out is not None:
         check_report_folder(out)
     wanted = groups or taxonomy.groups
-    for group in wanted:
-        if group not in taxonomy.groups:
-            raise SettingError(f"the model has no group {group!r}; its groups are: {', '.join(taxonomy.groups)}")
+    taxonomy.check_groups(wanted)
     images = open_split(
         data,
         split,

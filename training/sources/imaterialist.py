@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.spelling import did_you_mean
+from fashion.spelling import check_groups
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.photographs import Candidate, write_checked
 from training.sources.writer import ImportSummary, UnusedRow
@@ -50,7 +50,7 @@ def import_imaterialist(
         DataError: no JSON file, a broken one, an unknown group, no usable image.
     """
     files = find_files(source)
-    groups = check_groups(groups)
+    groups = challenge_groups(groups)
     entries = {split: read_entries(path) for split, path in files.items()}
     total = sum(map(len, entries.values()))
     candidates = (
@@ -76,13 +76,10 @@ def find_files(source: Path) -> dict[str, Path]:
     return files
 
 
-def check_groups(groups: Sequence[str] | None) -> tuple[str, ...]:
+def challenge_groups(groups: Sequence[str] | None) -> tuple[str, ...]:
     """The groups, or all eight for None. Raises DataError for one that iMaterialist does not have."""
     known = imaterialist().groups
-    for group in groups or ():
-        if group not in known:
-            hint = did_you_mean(group, known)
-            raise DataError(f"iMaterialist has no attribute group {group!r}{hint}; its groups are: {', '.join(known)}")
+    check_groups("iMaterialist", groups or (), known)
     return tuple(groups or known)
 
 
