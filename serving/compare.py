@@ -6,7 +6,6 @@ From the command line:  python -m serving.compare OLD NEW photos/ --out FOLDER
 import argparse
 import base64
 import io
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 
 from fashion.engines import ENGINES
 from fashion.errors import DataError, SettingError, one_line_errors
+from fashion.files import write_json
 from fashion.folders import atomic_folder, check_replaceable
 from fashion.pictures.pages import render_page
 from fashion.pictures.tiles import INK, RIGHT, SOFT, WRONG, Picture, SheetLayout, Tile, sheet
@@ -73,8 +73,7 @@ def write_changes(changes: BundleChanges, photographs: dict[str, Path], out: Pat
         picture = _picture(shown, photographs) if shown else None
         if picture:
             picture.write(folder / SHEET_FILE)
-        text = json.dumps(changes.to_json(examples), indent=1, ensure_ascii=False, allow_nan=False)
-        (folder / CHANGES_FILE).write_text(text + "\n", encoding="utf-8")
+        write_json(folder / CHANGES_FILE, changes.to_json(examples), allow_nan=False)
         page = render_page(
             Path(__file__).with_name("compare.html.j2"),
             {"count": "{:,}".format, "share": format_share},

@@ -4,12 +4,10 @@ From the command line:  python -m training.evaluate BUNDLE --data FOLDER --split
 """
 
 import argparse
-import json
 import platform
 import shlex
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ import numpy as np
 
 from fashion.answers import answered_mask
 from fashion.errors import SettingError, one_line_errors
-from fashion.files import write_atomically
+from fashion.files import utc_now, write_json
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.profiles.thresholds import HALF
@@ -149,8 +147,7 @@ def _header(result: dict[str, Any], command: str) -> dict[str, Any]:
     """Facts on model, data and environment for the report."""
     versions = {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
     facts = {name: result[name] for name in ("model", "data", "split", "images", "engine")}
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    return facts | {"created": created, "command": command, "versions": versions}
+    return facts | {"created": utc_now(), "command": command, "versions": versions}
 
 
 def report(result: dict[str, Any]) -> str:
@@ -222,7 +219,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.report:
             print(f"\nreport  {options.report / PAGE_FILE}")
         if options.json:
-            write_atomically(options.json, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+            write_json(options.json, result)
     return 0
 
 

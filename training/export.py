@@ -8,7 +8,6 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from itertools import product
 from pathlib import Path
@@ -20,6 +19,7 @@ from tqdm import tqdm
 from fashion.backbones.families import build, family
 from fashion.engines import Engine, OnnxEngine, TorchEngine, open_engine
 from fashion.errors import BundleError, one_line_errors
+from fashion.files import utc_now
 from fashion.folders import atomic_folder
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.predictor import Predictor
@@ -127,7 +127,7 @@ def make_card(module: FashionModule, folder: Path, name: str, version: str, trai
     return ModelCard(
         name=name,
         version=version,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=utc_now(),
         arch=module.hparams["arch"],
         input=module.spec,
         labels=module.taxonomy.labels,

@@ -1,14 +1,12 @@
 """Format tables of shares, as aligned text and as CSV."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from catalog.analysis.comparison import ComparedShare, Comparison
 from catalog.analysis.inference import FALSE_DISCOVERIES
 from catalog.analysis.label_trends import LabelTrend, Measure, Trends
-from fashion.files import write_atomically
+from fashion.files import write_csv
 from fashion.text_tables import text_table
 
 RARE = 0.01  # the table of trends omits untested labels with a lower share
@@ -178,8 +176,5 @@ def _optional(value: float | None) -> str:
 
 
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
-    write_atomically(path, file.getvalue())
+    cells = ([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+    write_csv(path, header, cells, lineterminator="\n")

@@ -1,7 +1,5 @@
 """Download many images concurrently into files, each written atomically; a repeated run resumes an interrupted one."""
 
-import csv
-import io
 import threading
 from collections import Counter
 from collections.abc import Generator, Sequence
@@ -16,7 +14,7 @@ from tqdm import tqdm
 
 from fashion.fetching.fetch_settings import FetchBudget, FetchSettings
 from fashion.fetching.one_image import DownloadFailure, DownloadStopped, fetch_image, open_session
-from fashion.files import LEFTOVERS, write_atomically
+from fashion.files import LEFTOVERS, write_atomically, write_csv
 from fashion.tables.failed_downloads import FAILURES_FILE
 
 DOWNLOADED, ALREADY_THERE, FAILED, LEFT = "downloaded", "already there", "failed", "left for the next run"
@@ -67,11 +65,7 @@ class FetchReport:
 
     def save(self) -> None:
         """Write the list of failures to `FAILURES_FILE`."""
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        writer.writerow(("id", "url", "reason"))
-        writer.writerows(self.failures)
-        write_atomically(self.out / FAILURES_FILE, text.getvalue().encode(errors="surrogateescape"))
+        write_csv(self.out / FAILURES_FILE, ("id", "url", "reason"), self.failures)
 
 
 def fetch_all(jobs: Sequence[FetchJob], out: Path, settings: FetchSettings) -> FetchReport:
