@@ -36,8 +36,8 @@ def with_thresholds(card: ModelCard, data: str, predictions: Predictions, file: 
         file: the bundle file that made the predictions.
     """
     taxonomy, gates = card.taxonomy, predictions.gate_predictions
-    fit = fit_profiles(predictions.logits, predictions.targets, taxonomy, predictions.ids, gates)
-    unseen = answer_out_of_fold(predictions.logits, predictions.targets, taxonomy, predictions.ids, gates)
+    fit = fit_profiles(predictions, taxonomy)
+    unseen = answer_out_of_fold(predictions, taxonomy)
     raw = joint_probabilities(predictions.logits, taxonomy, {}, gates)
     uncalibrated = (raw >= 0.5) & gates.answerable(fit.gate_thresholds, taxonomy)
 
