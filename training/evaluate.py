@@ -26,7 +26,7 @@ from training.data.catalogs import notes
 from training.data.images import Photographs, open_split
 from training.data.yaml_files import file_of_training
 from training.profiles.gate_scores import describe_gates, score_gates
-from training.profiles.predictions import Predictions, add_prediction_flags, predict
+from training.profiles.predictions import Predictions, add_label_flags, add_prediction_flags, predict
 from training.profiles.scores import average_precisions, mean_average_precision, score_answers
 from training.report.evidence import Evidence
 from training.report.writing import PAGE_FILE, check_report_folder, write_report
@@ -239,15 +239,7 @@ def _parser() -> argparse.ArgumentParser:
         "--groups", type=lambda text: text.split(","), help="such as gender,article (default: the model's)"
     )
     add_prediction_flags(parser)
-    parser.add_argument(
-        "--names", type=Path, help="YAML file of names to change (default: the one that the model was trained with)"
-    )
-    parser.add_argument(
-        "--rules", type=Path, help="YAML file of rules (default: the one that the model was trained with)"
-    )
-    parser.add_argument(
-        "--negatives", type=Path, nargs="+", default=(), help="folders of photographs that show no product"
-    )
+    add_label_flags(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every score, label by label")
     parser.add_argument(
         "--report",

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from fashion.errors import SettingError, one_line_errors
 from fashion.fetching.fetch_settings import FetchSettings, add_fetch_flags
+from fashion.flags import at_least_1
 from training.sources import catalog, debian_pictures, imaterialist, mirror, negatives, sample
 from training.sources.columns import SEPARATOR
 from training.sources.extract import extract_photo
@@ -223,7 +224,7 @@ def _add_debian_pictures(add: argparse.ArgumentParser) -> None:
 def _add_out(add: argparse.ArgumentParser) -> None:
     add.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to make")
     add.add_argument(
-        "--workers", type=_at_least_1, metavar="N", help="images processed in parallel (default: one per core)"
+        "--workers", type=at_least_1, metavar="N", help="images processed in parallel (default: one per core)"
     )
 
 
@@ -231,12 +232,6 @@ def _add_groups(add: argparse.ArgumentParser, default: str) -> None:
     add.add_argument(
         "--groups", type=_names, metavar="A,B,...", help=f"attribute groups, separated by commas (default: {default})"
     )
-
-
-def _at_least_1(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is out of range; it must be at least 1")
-    return int(text)
 
 
 def _names(text: str) -> list[str]:
