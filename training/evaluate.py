@@ -21,7 +21,7 @@ from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.profiles.thresholds import HALF
 from fashion.taxonomy import Taxonomy
-from fashion.text_tables import text_table
+from fashion.text_tables import number_cell, text_table
 from training.data.catalogs import notes
 from training.data.images import Photographs, open_split
 from training.data.yaml_files import file_of_training
@@ -155,21 +155,21 @@ def report(result: dict[str, Any]) -> str:
     parts = [f"{result['images']:,} images of {result['data']} ({result['split']}), {result['engine']}"]
     measures = ("micro_f1", "macro_f1", "precision", "recall")
     rows = [
-        [profile, *(_cell(scores[measure]) for measure in measures), _cell(result["map"])]
+        [profile, *(number_cell(scores[measure]) for measure in measures), number_cell(result["map"])]
         for profile, scores in result["profiles"].items()
     ]
     parts.append(text_table(["profile", "micro-F1", "macro-F1", "precision", "recall", "mAP"], rows, range(1, 6)))
     profile, scores = list(result["profiles"].items())[-1]
     rows = [
-        [name, _cell(group["micro_f1"]), _cell(group["macro_f1"]), f"{group['support']:,}"]
+        [name, number_cell(group["micro_f1"]), number_cell(group["macro_f1"]), f"{group['support']:,}"]
         for name, group in scores["groups"].items()
     ]
     parts.append(text_table([f"group, at profile {profile}", "micro-F1", "macro-F1", "support"], rows, range(1, 4)))
     rows = [
         [
             f"{label['group']}: {label['name']}",
-            _cell(label["f1"]),
-            _cell(label["average_precision"]),
+            number_cell(label["f1"]),
+            number_cell(label["average_precision"]),
             f"{label['support']:,}",
         ]
         for label in sorted(scores["labels"], key=lambda label: -label["support"])[:10]
@@ -188,10 +188,6 @@ def _with_precisions(scores: dict[str, Any], precisions: np.ndarray) -> dict[str
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else format(value, ".3f")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

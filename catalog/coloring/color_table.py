@@ -16,6 +16,7 @@ from catalog.scored.columns import ID
 from fashion.colors.palette import DominantColor
 from fashion.errors import DataError, one_line
 from fashion.files import write_atomically, write_csv
+from fashion.text_tables import percent_cell
 
 COLORS_FILE, COLORLESS_FILE = "colors.parquet", "colors_left_out.csv"
 STAMP, HEX, NAME, BASIC, SHARE = "stamp", "hex", "name", "basic", "share"
@@ -90,4 +91,4 @@ def write_colors(folder: Path, products: Sequence[ColoredProduct]) -> Path:
 
 def named_colors(colors: Iterable[DominantColor]) -> str:
     """Colors in words, such as `navy blue 62 %, white 20 %`."""
-    return ", ".join(f"{color.name} {color.share:.0%}".replace("%", " %") for color in colors)
+    return ", ".join(f"{color.name} {percent_cell(color.share)}" for color in colors)

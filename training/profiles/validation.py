@@ -12,7 +12,7 @@ from fashion.profiles.calibration import calibration_errors
 from fashion.profiles.folds import FOLDS
 from fashion.profiles.thresholds import HALF, MICRO_F1, WANTED_PRECISION
 from fashion.taxonomy import YES, Taxonomy
-from fashion.text_tables import text_table
+from fashion.text_tables import number_cell, text_table
 from training.profiles.gate_scores import describe_gates, score_gates
 from training.profiles.out_of_fold import answer_out_of_fold, fit_profiles, joint_probabilities
 from training.profiles.predictions import Predictions
@@ -109,19 +109,15 @@ def describe(card: ModelCard) -> str:
     validation = card.metrics["validation"]
     rows = []
     for profile, scores in ({"sigmoid 0.5": validation["uncalibrated"][HALF]} | validation["profiles"]).items():
-        interval = " to ".join(map(_cell, scores["micro_f1_interval"] or (None, None)))
-        measures = (_cell(scores[measure]) for measure in ("macro_f1", "precision", "recall"))
-        rows.append([profile, _cell(scores["micro_f1"]), interval, *measures])
+        interval = " to ".join(map(number_cell, scores["micro_f1_interval"] or (None, None)))
+        measures = (number_cell(scores[measure]) for measure in ("macro_f1", "precision", "recall"))
+        rows.append([profile, number_cell(scores["micro_f1"]), interval, *measures])
     heading = ["profile", "micro-F1", "95 % interval", "macro-F1", "precision", "recall"]
     ece = validation["ece"]
     lines = [
         f"{validation['images']:,} validation images, scores out of fold:",
         *text_table(heading, rows, range(1, 6)).splitlines(),
-        f"calibration error {_cell(ece['before'])} before, {_cell(ece['after'])} after calibration",
+        f"calibration error {number_cell(ece['before'])} before, {number_cell(ece['after'])} after calibration",
         *describe_gates(validation.get("gates", {APPLIES: {}})),
     ]
     return "\n".join(f"       {line}" for line in lines)
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
