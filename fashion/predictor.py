@@ -98,7 +98,7 @@ class Predictor:
         wanted = [features] * len(images) if isinstance(features, bool) else features
         return self._pipeline.run(images, wanted, concurrency) if images else []
 
-    def predict_pixels(self, batch: np.ndarray, features: bool = False) -> list[Prediction]:
+    def predict_pixels(self, batch: np.ndarray) -> list[Prediction]:
         """Predict images that are already decoded and resized: uint8 of shape (B, S, S, 3).
 
         Raises:
@@ -107,7 +107,7 @@ class Predictor:
         size = self.card.input.size
         if batch.dtype != np.uint8 or batch.shape[1:] != (size, size, 3):
             raise ValueError(f"pixels are {batch.dtype} {batch.shape}; expected uint8 (B, {size}, {size}, 3)")
-        return predictions(self.engine.run(batch, features), self.card)
+        return predictions(self.engine.run(batch), self.card)
 
     def warm_up(self, most: int = 1) -> None:
         """Run blank images, so that the first request is as fast as later ones.

@@ -23,7 +23,7 @@ from training.profiles.scores import average_precisions, mean_average_precision,
 LEAST_POSITIVES = 1_000
 
 
-def with_thresholds(card: ModelCard, data: str, predictions: Predictions, file: str = ONNX_FILE) -> ModelCard:
+def with_thresholds(card: ModelCard, data: str, predictions: Predictions) -> ModelCard:
     """Add calibration, profiles and gate thresholds fitted on validation images, and their scores, to a card.
 
     The scores are out of fold: each image is answered by a fit that has not seen it. The card's own values are fitted
@@ -32,8 +32,7 @@ def with_thresholds(card: ModelCard, data: str, predictions: Predictions, file: 
     Args:
         card: without profiles.
         data: source of the images.
-        predictions: the model's predictions for them.
-        file: the bundle file that made the predictions.
+        predictions: those of the bundle's ONNX file for the images.
     """
     taxonomy, gates = card.taxonomy, predictions.gate_predictions
     fit = fit_profiles(predictions, taxonomy)
@@ -52,7 +51,7 @@ def with_thresholds(card: ModelCard, data: str, predictions: Predictions, file: 
         "split": "val",
         "images": len(predictions.targets),
         "products": len(np.unique(predictions.ids)),
-        "file": file,
+        "file": ONNX_FILE,
         "note": f"scores are out of fold: calibration and thresholds were fitted on other products, in {FOLDS} folds",
         "map": mean_average_precision(average_precisions(predictions.probabilities, predictions.targets)),
         "profiles": {profile: summary(answered) for profile, answered in unseen.answered.items()},
