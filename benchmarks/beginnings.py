@@ -126,7 +126,7 @@ def scores(folder: Path, card: ModelCard, options: argparse.Namespace) -> dict[s
     model = LastEpoch(folder)
     taxonomy = model.taxonomy
     seen = model.answer(model.photographs(options.data))
-    answered = answer_out_of_fold(seen.logits, seen.targets, taxonomy, seen.ids).answered[MICRO_F1]
+    answered = answer_out_of_fold(seen, taxonomy).answered[MICRO_F1]
     found = score_answers(answered, seen.targets, np.zeros(len(taxonomy)), taxonomy)
     intervals = f1_intervals(answered, seen.targets, taxonomy, ids=seen.ids)
     train = open_split(options.data, "train", taxonomy, model.spec, taxonomy.groups)

@@ -91,7 +91,7 @@ def answer_held_out(
         negatives=negatives,
     )
     seen = predict(predictor, images, "validation photographs")
-    unseen = answer_out_of_fold(seen.logits, seen.targets, card.taxonomy, seen.ids, seen.gate_predictions)
+    unseen = answer_out_of_fold(seen, card.taxonomy)
     catalogs = np.array(images.rows[CATALOG]) if len(images.reader.catalogs) > 1 else np.zeros(len(images), int)
     truths = _truths(images, catalogs, seen.targets, card.taxonomy)
     of = np.minimum(catalogs, len(folders))

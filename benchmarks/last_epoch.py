@@ -70,7 +70,8 @@ class LastEpoch:
             score(probabilities, targets, np.full(len(self.taxonomy), at), self.taxonomy)["micro_f1"]
             for at in (0.5, threshold)
         )
-        answered = answer_out_of_fold(logits, targets, self.taxonomy).answered[MICRO_F1]
+        seen = Predictions(probabilities, targets, logits, np.arange(len(logits)))
+        answered = answer_out_of_fold(seen, self.taxonomy).answered[MICRO_F1]
         fitted = score_answers(answered, targets, np.zeros(len(self.taxonomy)), self.taxonomy)["micro_f1"]
         mean = mean_average_precision(average_precisions(probabilities, targets))
         return {"micro_f1": half, "best_micro_f1": best, "fitted_micro_f1": fitted, "map": mean, "threshold": threshold}

@@ -12,7 +12,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +30,7 @@ from catalog.similar.projection import AMONG, NEAREST, Projection, fit
 from catalog.similar.spaces import ScaleMeter, scores
 from catalog.words.titles import learn_titles, store_words, title_columns
 from fashion.errors import DataError, SettingError, one_line_errors
+from fashion.files import utc_now
 
 LARGE = 20_000  # default number of products from which an index is searched approximately
 IN_MEMORY = 8e9  # bytes of full vectors, above which they stay on disk
@@ -161,7 +161,7 @@ def _plan(scored: Scored, tuning: Tuning, projection: Projection | None) -> Inde
         complete=False,
         # A catalog generated on the fly has no folder, see benchmarks.enlarged.
         corrections=CorrectionStore(scored.folder).last() if (scored.folder / CORRECTIONS_FILE).exists() else 0,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=utc_now(),
     )
 
 

@@ -22,10 +22,10 @@ from catalog.scoring.run import ScoringRun, ScoringSummary
 from catalog.scoring.scorer import BATCH, Scoring
 from catalog.scoring.source import PLACE
 from fashion.answers import identity
-from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
 from fashion.fetching.fetch_settings import FetchSettings, add_fetch_flags
 from fashion.fetching.table_images import fetch_table_images
+from fashion.flags import add_engine_flag, at_least_1
 from fashion.model_card import INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, checked_file
 from fashion.tables.cells import photographs
 
@@ -190,10 +190,10 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="column of paths or bytes; again for columns of further photographs (default: usual names)",
     )
-    parser.add_argument("--engine", choices=ENGINES, default="auto", help="engine that runs the network (%(default)s)")
-    parser.add_argument("--batch", type=_at_least_1, default=BATCH, help="photographs per step (%(default)s)")
+    add_engine_flag(parser)
+    parser.add_argument("--batch", type=at_least_1, default=BATCH, help="photographs per step (%(default)s)")
     parser.add_argument(
-        "--part", type=_at_least_1, default=PART_ROWS, help="maximum number of rows per file (%(default)s)"
+        "--part", type=at_least_1, default=PART_ROWS, help="maximum number of rows per file (%(default)s)"
     )
     parser.add_argument(
         "--allow-removal",
@@ -207,14 +207,8 @@ def _parser() -> argparse.ArgumentParser:
         help="address of a Ray cluster (default: this machine, with Ray where it has several GPUs)",
     )
     add_fetch_flags(parser)
-    parser.add_argument("--workers", type=_at_least_1, metavar="N", help="models in parallel (default: one per node)")
+    parser.add_argument("--workers", type=at_least_1, metavar="N", help="models in parallel (default: one per node)")
     return parser
-
-
-def _at_least_1(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is out of range; it must be at least 1")
-    return int(text)
 
 
 if __name__ == "__main__":

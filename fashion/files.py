@@ -1,9 +1,15 @@
-"""Write files atomically."""
+"""Write files atomically, and the time to note in them."""
 
+import csv
 import errno
+import io
+import json
 import os
 import threading
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 LEFTOVERS = ".*.*[0-9]-[0-9]*.tmp"  # glob pattern of the temporary files of killed processes
 
@@ -38,3 +44,24 @@ def write_atomically(path: Path, content: bytes | str, mode: int = 0o666) -> Pat
     finally:
         temporary.unlink(missing_ok=True)
     return path
+
+
+def write_json(path: Path, content: Any, allow_nan: bool = True) -> Path:
+    """Write JSON, indented; see `write_atomically`. Raises ValueError for NaN and infinity unless `allow_nan`."""
+    return write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False, allow_nan=allow_nan) + "\n")
+
+
+def write_csv(
+    path: Path, header: Sequence[str], rows: Iterable[Sequence[object]], lineterminator: str = "\r\n"
+) -> Path:
+    """Write a CSV file; see `write_atomically`. File names that are not UTF-8 keep their bytes."""
+    file = io.StringIO(newline="")
+    writer = csv.writer(file, lineterminator=lineterminator)
+    writer.writerow(header)
+    writer.writerows(rows)
+    return write_atomically(path, file.getvalue().encode(errors="surrogateescape"))
+
+
+def utc_now() -> str:
+    """The current time in UTC, to the second, such as 2026-05-01T12:00:00+00:00."""
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -13,7 +13,7 @@ import numpy as np
 from fashion.calibration import Calibrator
 from fashion.calibration import check as check_calibration
 from fashion.errors import BundleError, FashionError, SettingError
-from fashion.files import write_atomically
+from fashion.files import write_json
 from fashion.gates import NO_GATES, Gates
 from fashion.preprocess import InputSpec
 from fashion.share_correction import read_corrections
@@ -207,8 +207,7 @@ class ModelCard:
 
     def save(self, folder: Path) -> Path:
         """Write `model_card.json` into `folder` atomically."""
-        text = json.dumps(self.to_json(), indent=1, ensure_ascii=False) + "\n"
-        return write_atomically(Path(folder) / CARD_FILE, text)
+        return write_json(Path(folder) / CARD_FILE, self.to_json())
 
     @classmethod
     def load(cls, folder: Path) -> "ModelCard":

@@ -15,9 +15,10 @@ from typing import Any, overload
 import numpy as np
 
 from fashion.answers import Evidence, identity, make_answer, product_photographs, remarks
-from fashion.engines import ENGINES, Engine, open_engine
+from fashion.engines import Engine, open_engine
 from fashion.errors import EXIT_USER_ERROR, InvalidImage, one_line, one_line_errors
 from fashion.explanation import OVERLAY_SIDE, activation_maps
+from fashion.flags import add_engine_flag
 from fashion.mirrored import MirroredEngine
 from fashion.model_card import ModelCard
 from fashion.occlusion import PARTS_PER_SIDE, occlusion_maps
@@ -97,7 +98,7 @@ class Predictor:
         wanted = [features] * len(images) if isinstance(features, bool) else features
         return self._pipeline.run(images, wanted, concurrency) if images else []
 
-    def predict_pixels(self, batch: np.ndarray, features: bool = False) -> list[Prediction]:
+    def predict_pixels(self, batch: np.ndarray) -> list[Prediction]:
         """Predict images that are already decoded and resized: uint8 of shape (B, S, S, 3).
 
         Raises:
@@ -106,7 +107,7 @@ class Predictor:
         size = self.card.input.size
         if batch.dtype != np.uint8 or batch.shape[1:] != (size, size, 3):
             raise ValueError(f"pixels are {batch.dtype} {batch.shape}; expected uint8 (B, {size}, {size}, 3)")
-        return predictions(self.engine.run(batch, features), self.card)
+        return predictions(self.engine.run(batch), self.card)
 
     def warm_up(self, most: int = 1) -> None:
         """Run blank images, so that the first request is as fast as later ones.
@@ -198,7 +199,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("bundle", help="folder written by python -m training.export")
     parser.add_argument("images", nargs="+", metavar="image", help="image files")
     add_flags(parser, FLAGS)
-    parser.add_argument("--engine", choices=ENGINES, default="auto", help="inference engine (default: %(default)s)")
+    add_engine_flag(parser)
     options = parser.parse_args(arguments)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # file names may contain invalid UTF-8

@@ -1,6 +1,16 @@
 """Suggestions for misspelled names in error messages."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+
+from fashion.errors import DataError
+
+
+def check_groups(where: object, groups: Iterable[str], known: Collection[str]) -> None:
+    """Raise DataError for a group that is not among those known at `where`, such as a folder."""
+    for group in groups:
+        if group not in known:
+            hint = did_you_mean(group, known)
+            raise DataError(f"{where} has no attribute group {group!r}{hint}; its groups are: {', '.join(known)}")
 
 
 def did_you_mean(name: str, choices: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fashion.errors import DataError
+from fashion.errors import DataError, SettingError
 from fashion.spelling import did_you_mean
 
 YES, NO, NOT_ANNOTATED = 1, 0, -1
@@ -90,17 +90,26 @@ class Taxonomy:
     def indices(self, group: str) -> np.ndarray:
         """Output indices of a group's labels, int64, ascending. Raises DataError for an unknown group."""
         if group not in self._indices:
-            raise DataError(self.unknown_group(group))
+            raise DataError(self._unknown_group(group))
         return self._indices[group]
-
-    def unknown_group(self, group: str) -> str:
-        """The error message for a group that is not among these, with the most similar one."""
-        hint = did_you_mean(group, self.groups)
-        return f"unknown attribute group {group!r}{hint}; the model has: {', '.join(self.groups)}"
 
     def names(self, group: str) -> tuple[str, ...]:
         """Label names of a group, in output order. Raises DataError for an unknown group."""
         return tuple(self.labels[i].name for i in self.indices(group))
+
+    def check_groups(self, groups: Iterable[str]) -> None:
+        """Raise SettingError for an unknown group."""
+        for group in groups:
+            if group not in self.groups:
+                raise SettingError(self._unknown_group(group))
+
+    def unknown_label(self, group: str, name: str) -> str:
+        """The message for a name that is no label of a group of this taxonomy."""
+        return f"unknown label {name!r}{did_you_mean(name, self.names(group))} in group {group!r}"
+
+    def _unknown_group(self, group: str) -> str:
+        hint = did_you_mean(group, self.groups)
+        return f"unknown attribute group {group!r}{hint}; the model has: {', '.join(self.groups)}"
 
     def encode(self, cells: Mapping[str, Sequence[str] | None]) -> np.ndarray:
         """A product's labels by group -> targets, int8 of shape (A,): 1 yes, 0 no, -1 not annotated.
@@ -119,8 +128,7 @@ class Taxonomy:
             for name in names:
                 position = self.index.get(Label(group, name))
                 if position is None:
-                    hint = did_you_mean(name, self.names(group))
-                    raise DataError(f"unknown label {name!r}{hint} in group {group!r}")
+                    raise DataError(self.unknown_label(group, name))
                 targets[position] = YES
         return targets
 

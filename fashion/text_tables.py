@@ -30,3 +30,13 @@ def text_table(heading: Sequence[str], rows: Iterable[Sequence[str]], right: Seq
     with console.capture() as captured:
         console.print(table)
     return "\n".join(line.rstrip() for line in captured.get().splitlines())
+
+
+def number_cell(value: float | None, digits: int = 3, absent: str = "-") -> str:
+    """A number with fixed digits; `absent` for None."""
+    return absent if value is None else f"{value:.{digits}f}"
+
+
+def percent_cell(share: float) -> str:
+    """A share in whole percent, such as `62 %`."""
+    return f"{share:.0%}".replace("%", " %")

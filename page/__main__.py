@@ -8,8 +8,8 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
+from fashion.flags import add_address_flags, add_engine_flag
 from fashion.predictor import Predictor
 from page.application import create_page
 from page.browsing.product_list import list_products
@@ -32,8 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "scored", type=Path, nargs="?", help="folder written by python -m catalog.score with this bundle"
     )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", default=str(PORT), help="port to listen on (default: %(default)s)")
+    add_address_flags(parser, PORT)
     parser.add_argument(
         "--allow-host",
         action="append",
@@ -49,9 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="FOLDER",
         help="report of catalog.trends or catalog.compare to link in addition to those in SCORED; may be repeated",
     )
-    parser.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="engine that runs the network (default: %(default)s)"
-    )
+    add_engine_flag(parser)
     options = parser.parse_args(arguments)
     start_log(logging.WARNING)
     with one_line_errors():

@@ -19,8 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import ClientDisconnect
 
-from fashion.engines import ENGINES
 from fashion.errors import SettingError, one_line_errors
+from fashion.flags import add_address_flags, add_engine_flag
 from fashion.options import NAMES
 from fashion.predictor import Predictor
 from serving import openapi
@@ -135,14 +135,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Serve a bundle until ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m serving.app", description="Serve a bundle without TorchServe.")
     parser.add_argument("bundle", type=Path, help="folder written by python -m training.export")
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    parser.add_argument("--port", default="8080", help="port to listen on (default: %(default)s)")
+    add_address_flags(parser, 8080)
     parser.add_argument(
         "--name", default="fashion", help="name of the model, as in /predictions/NAME (default: %(default)s)"
     )
-    parser.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="engine that runs the network (default: %(default)s)"
-    )
+    add_engine_flag(parser)
     parser.add_argument(
         "--allow-origin",
         action="append",

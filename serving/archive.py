@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import fashion
-from fashion.engines import ENGINES
 from fashion.errors import BundleError, SettingError, one_line_errors
+from fashion.flags import add_engine_flag
 from fashion.model_card import CARD_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, checked_file
 from serving.model_name import check_name
 from serving.triton import write_repository
@@ -187,12 +187,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         help=f"file to write (default: {DEFAULT_OUT}), or Triton's repository (default: {TRITON_REPOSITORY})",
     )
     parser.add_argument("--name", help="name of the model (default: the stem of --out, fashion for Triton)")
-    parser.add_argument(
-        "--engine",
-        choices=ENGINES,
-        default="auto",
-        help="engine whose weights to pack; auto: int8 for the CPU and model.pth for a GPU (default: %(default)s)",
-    )
+    add_engine_flag(parser, "engine whose weights to pack; auto: int8 for the CPU and model.pth for a GPU")
     parser.add_argument(
         "--config",
         type=Path,

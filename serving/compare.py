@@ -5,15 +5,15 @@ From the command line:  python -m serving.compare OLD NEW photos/ --out FOLDER
 
 import argparse
 import base64
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from fashion.engines import ENGINES
 from fashion.errors import DataError, SettingError, one_line_errors
+from fashion.files import write_json
+from fashion.flags import add_engine_flag, at_least_1
 from fashion.folders import atomic_folder, check_replaceable
 from fashion.image_files import image_files
 from fashion.pictures.pages import render_page
@@ -72,8 +72,7 @@ def write_changes(changes: BundleChanges, photographs: dict[str, Path], out: Pat
         picture = _picture(shown, photographs) if shown else None
         if picture:
             picture.write(folder / SHEET_FILE)
-        text = json.dumps(changes.to_json(examples), indent=1, ensure_ascii=False, allow_nan=False)
-        (folder / CHANGES_FILE).write_text(text + "\n", encoding="utf-8")
+        write_json(folder / CHANGES_FILE, changes.to_json(examples), allow_nan=False)
         page = render_page(
             Path(__file__).with_name("compare.html.j2"),
             {"count": "{:,}".format, "share": format_share},
@@ -139,15 +138,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--out", type=Path, required=True, metavar="FOLDER", help="folder to write: a page, JSON and a picture"
     )
     parser.add_argument("--profile", help="thresholds (default: each bundle's own)")
+    add_engine_flag(parser)
     parser.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="engine that runs the network (default: %(default)s)"
+        "--most", type=at_least_1, metavar="N", help="draw N of the photographs at random (default: all)"
     )
-    parser.add_argument("--most", type=int, metavar="N", help="draw N of the photographs at random (default: all)")
-    parser.add_argument("--examples", type=int, default=EXAMPLES, help="photographs in the picture (%(default)s)")
+    parser.add_argument(
+        "--examples", type=at_least_1, default=EXAMPLES, help="photographs in the picture (%(default)s)"
+    )
     options = parser.parse_args(arguments)
-    for flag, value in (("--most", options.most), ("--examples", options.examples)):
-        if value is not None and value < 1:
-            parser.error(f"{flag} {value} must be at least 1")
     if options.examples > MOST_EXAMPLES:
         parser.error(f"--examples {options.examples} must be at most {MOST_EXAMPLES}")
     with one_line_errors():

@@ -79,7 +79,7 @@ def test_groups_that_rules_read_are_not_scored(predictor: Predictor, labeled_dat
     rules.write_text("derive: {shape: {from: color, labels: {Red: Wide}}}\n")
     result = evaluate(predictor, labeled_data, "val", groups=["shape"], cache=tmp_path, rules=rules)
     assert list(result["profiles"]["0.5"]["groups"]) == ["shape"]
-    with pytest.raises(SettingError, match=r"the model has no group 'brand'; its groups are: color, shape"):
+    with pytest.raises(SettingError, match=r"unknown attribute group 'brand'; the model has: color, shape"):
         evaluate(predictor, labeled_data, "val", groups=["brand"], cache=tmp_path)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fashion.files import LEFTOVERS, write_atomically
+from fashion.files import LEFTOVERS, write_atomically, write_csv, write_json
 
 
 def test_text_and_bytes_and_missing_folders(tmp_path: Path) -> None:
@@ -18,6 +18,17 @@ def test_text_and_bytes_and_missing_folders(tmp_path: Path) -> None:
     write_atomically(path, b"\0\xff")
     assert path.read_bytes() == b"\0\xff"
     assert os.listdir(path.parent) == ["file.txt"]
+
+
+def test_tables_and_json(tmp_path: Path) -> None:
+    rows = [("caf\udce9.jpg", "is\nbroken"), (None, 0.5)]
+    assert write_csv(tmp_path / "a.csv", ("id", "detail"), rows).read_bytes() == (
+        b'id,detail\r\ncaf\xe9.jpg,"is\nbroken"\r\n,0.5\r\n'
+    )
+    assert write_csv(tmp_path / "b.csv", ["id"], [[1]], lineterminator="\n").read_bytes() == b"id\n1\n"
+    assert write_json(tmp_path / "a.json", {"é": [1]}).read_text(encoding="utf-8") == '{\n "é": [\n  1\n ]\n}\n'
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(tmp_path / "a.json", float("nan"), allow_nan=False)
 
 
 def test_a_file_has_its_permissions_from_the_first_byte(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,7 @@
 """Scores of gates on validation images, checked by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -115,8 +117,8 @@ def test_profiles_are_fitted_to_gated_probabilities(seen: Predictions) -> None:
     assert card.metrics["validation"]["gates"]["product"]["false_alarms"] <= 0.005
     assert card.metrics["validation"]["gates"]["applies"]["neck"]["does_not_apply_f1"] > 0.95
     assert "'no product' is answered for" in describe(card)
-    unseen = answer_out_of_fold(seen.logits, seen.targets, card.taxonomy, seen.ids, seen.gates)
-    without = answer_out_of_fold(seen.logits, seen.targets, card.taxonomy, seen.ids)
+    unseen = answer_out_of_fold(seen, card.taxonomy)
+    without = answer_out_of_fold(replace(seen, gates=None), card.taxonomy)
     refused = ~card.answerable(seen.gate_predictions.probabilities)
     for profile in ("0.5", "micro-f1", "top-k"):
         right, wrong = (

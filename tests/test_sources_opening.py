@@ -289,8 +289,10 @@ def test_command_line_for_a_german_catalog(tmp_path: Path, capsys: pytest.Captur
         (["mirror", "--out", "OUT"], "give either a folder of shards, or --shards N"),
         (["mirror", "SHOP", "--out", "OUT"], "is not a shard of Marqo/iMaterialist"),
         (["imaterialist", "SHOP", "--out", "OUT"], "has none of train.json"),
-        (["download", "SHOP"], "has none of train.json"),
-        (["download", "SHOP", "--concurrency", "0"], "--concurrency 0 is out of range"),
+        (
+            ["catalog", "SHOP", "--out", "OUT", "--fetch", "--fetch-concurrency", "0"],
+            "--fetch-concurrency 0 is out of range",
+        ),
         (["catalog", "SHOP", "--out", "OUT", "--workers", "0"], "must be at least 1"),
     ],
 )

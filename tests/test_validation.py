@@ -39,7 +39,7 @@ def test_the_card_has_the_fitted_values_and_is_read_back(card: ModelCard, tmp_pa
 
 def test_scores_are_out_of_fold(card: ModelCard, seen: Predictions) -> None:
     validation = card.metrics["validation"]
-    unseen = answer_out_of_fold(seen.logits, seen.targets, card.taxonomy, seen.ids)
+    unseen = answer_out_of_fold(seen, card.taxonomy)
     for profile, answered in unseen.answered.items():
         scores = score_answers(answered, seen.targets, np.zeros(8), card.taxonomy)
         assert validation["profiles"][profile]["micro_f1"] == scores["micro_f1"]

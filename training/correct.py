@@ -17,7 +17,7 @@ from fashion.predictor import Predictor
 from training.data.catalogs import Paths
 from training.data.images import open_split
 from training.data.yaml_files import file_of_training
-from training.profiles.predictions import add_prediction_flags, predict
+from training.profiles.predictions import add_label_flags, add_prediction_flags, predict
 from training.profiles.share_corrections import correct_shares, describe_corrections
 from training.sources.opening import DEFAULT_CACHE
 
@@ -92,15 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--split", default="val", choices=("val", "test"), help="split to learn from (default: %(default)s)"
     )
-    parser.add_argument(
-        "--names", type=Path, help="YAML file of names to change (default: the one that the model was trained with)"
-    )
-    parser.add_argument(
-        "--rules", type=Path, help="YAML file of rules (default: the one that the model was trained with)"
-    )
-    parser.add_argument(
-        "--negatives", type=Path, nargs="+", default=(), help="folders of photographs that show no product"
-    )
+    add_label_flags(parser)
     add_prediction_flags(parser)
     options = parser.parse_args(arguments)
     with one_line_errors():

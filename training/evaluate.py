@@ -4,12 +4,10 @@ From the command line:  python -m training.evaluate BUNDLE --data FOLDER --split
 """
 
 import argparse
-import json
 import platform
 import shlex
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,17 +16,17 @@ import numpy as np
 
 from fashion.answers import answered_mask
 from fashion.errors import SettingError, one_line_errors
-from fashion.files import write_atomically
+from fashion.files import utc_now, write_json
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from fashion.profiles.thresholds import HALF
 from fashion.taxonomy import Taxonomy
-from fashion.text_tables import text_table
+from fashion.text_tables import number_cell, text_table
 from training.data.catalogs import notes
 from training.data.images import Photographs, open_split
 from training.data.yaml_files import file_of_training
 from training.profiles.gate_scores import describe_gates, score_gates
-from training.profiles.predictions import Predictions, add_prediction_flags, predict
+from training.profiles.predictions import Predictions, add_label_flags, add_prediction_flags, predict
 from training.profiles.scores import average_precisions, mean_average_precision, score_answers
 from training.report.evidence import Evidence
 from training.report.writing import PAGE_FILE, check_report_folder, write_report
@@ -85,9 +83,7 @@ def evaluate(
     if out is not None:
         check_report_folder(out)
     wanted = groups or taxonomy.groups
-    for group in wanted:
-        if group not in taxonomy.groups:
-            raise SettingError(f"the model has no group {group!r}; its groups are: {', '.join(taxonomy.groups)}")
+    taxonomy.check_groups(wanted)
     images = open_split(
         data,
         split,
@@ -151,8 +147,7 @@ def _header(result: dict[str, Any], command: str) -> dict[str, Any]:
     """Facts on model, data and environment for the report."""
     versions = {"python": platform.python_version()} | {package: version(package) for package in PACKAGES}
     facts = {name: result[name] for name in ("model", "data", "split", "images", "engine")}
-    created = datetime.now(UTC).isoformat(timespec="seconds")
-    return facts | {"created": created, "command": command, "versions": versions}
+    return facts | {"created": utc_now(), "command": command, "versions": versions}
 
 
 def report(result: dict[str, Any]) -> str:
@@ -160,21 +155,21 @@ def report(result: dict[str, Any]) -> str:
     parts = [f"{result['images']:,} images of {result['data']} ({result['split']}), {result['engine']}"]
     measures = ("micro_f1", "macro_f1", "precision", "recall")
     rows = [
-        [profile, *(_cell(scores[measure]) for measure in measures), _cell(result["map"])]
+        [profile, *(number_cell(scores[measure]) for measure in measures), number_cell(result["map"])]
         for profile, scores in result["profiles"].items()
     ]
     parts.append(text_table(["profile", "micro-F1", "macro-F1", "precision", "recall", "mAP"], rows, range(1, 6)))
     profile, scores = list(result["profiles"].items())[-1]
     rows = [
-        [name, _cell(group["micro_f1"]), _cell(group["macro_f1"]), f"{group['support']:,}"]
+        [name, number_cell(group["micro_f1"]), number_cell(group["macro_f1"]), f"{group['support']:,}"]
         for name, group in scores["groups"].items()
     ]
     parts.append(text_table([f"group, at profile {profile}", "micro-F1", "macro-F1", "support"], rows, range(1, 4)))
     rows = [
         [
             f"{label['group']}: {label['name']}",
-            _cell(label["f1"]),
-            _cell(label["average_precision"]),
+            number_cell(label["f1"]),
+            number_cell(label["average_precision"]),
             f"{label['support']:,}",
         ]
         for label in sorted(scores["labels"], key=lambda label: -label["support"])[:10]
@@ -193,10 +188,6 @@ def _with_precisions(scores: dict[str, Any], precisions: np.ndarray) -> dict[str
 
 def _number(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else format(value, ".3f")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -224,7 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.report:
             print(f"\nreport  {options.report / PAGE_FILE}")
         if options.json:
-            write_atomically(options.json, json.dumps(result, indent=1, ensure_ascii=False) + "\n")
+            write_json(options.json, result)
     return 0
 
 
@@ -244,15 +235,7 @@ def _parser() -> argparse.ArgumentParser:
         "--groups", type=lambda text: text.split(","), help="such as gender,article (default: the model's)"
     )
     add_prediction_flags(parser)
-    parser.add_argument(
-        "--names", type=Path, help="YAML file of names to change (default: the one that the model was trained with)"
-    )
-    parser.add_argument(
-        "--rules", type=Path, help="YAML file of rules (default: the one that the model was trained with)"
-    )
-    parser.add_argument(
-        "--negatives", type=Path, nargs="+", default=(), help="folders of photographs that show no product"
-    )
+    add_label_flags(parser)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every score, label by label")
     parser.add_argument(
         "--report",

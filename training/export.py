@@ -8,7 +8,6 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from importlib.metadata import version as package_version
 from itertools import product
 from pathlib import Path
@@ -20,10 +19,10 @@ from tqdm import tqdm
 from fashion.backbones.families import build, family
 from fashion.engines import Engine, OnnxEngine, TorchEngine, open_engine
 from fashion.errors import BundleError, one_line_errors
+from fashion.files import utc_now
 from fashion.folders import atomic_folder
 from fashion.model_card import CHECKPOINT_FILE, INT8_FILE, ONNX_FILE, STATE_DICT_FILE, ModelCard, sha256
 from fashion.predictor import Predictor
-from fashion.profiles.thresholds import HALF
 from training.bundle.folders import check_bundle_replaceable
 from training.bundle.initial_model import compare_with_initial_model, describe_initial_comparison
 from training.bundle.int8_speed import measure
@@ -32,7 +31,7 @@ from training.bundle.parity import check_fp32, check_int8, compare_int8, is_clos
 from training.data.catalogs import Paths, describe_paths
 from training.data.images import Photographs
 from training.fitting.module import FashionModule
-from training.fitting.runs import TrainingRun, load_module, write_slim
+from training.fitting.runs import TrainingRun, load_module, untested_card, write_slim
 from training.profiles.gate_scores import score_gates
 from training.profiles.predictions import Predictions, predict
 from training.profiles.share_corrections import correct_shares, describe_corrections
@@ -124,18 +123,13 @@ def fp32_engines(module: FashionModule, folder: Path) -> dict[str, Engine]:
 
 def make_card(module: FashionModule, folder: Path, name: str, version: str, training: dict[str, Any]) -> ModelCard:
     """The card before the model was run: no fitted values, only the fp32 files in `folder`."""
-    return ModelCard(
+    return untested_card(
+        module,
         name=name,
         version=version,
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        arch=module.hparams["arch"],
-        input=module.spec,
-        labels=module.taxonomy.labels,
-        thresholds={HALF: [0.5] * len(module.taxonomy)},
-        default_profile=HALF,
+        created=utc_now(),
         files={file: sha256(folder / file) for file in (CHECKPOINT_FILE, STATE_DICT_FILE, ONNX_FILE)},
         training=training,
-        gates=module.gates,
         versions={"python": platform.python_version()} | {package: package_version(package) for package in PACKAGES},
     )
 

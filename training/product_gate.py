@@ -10,7 +10,6 @@ import argparse
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from tqdm import tqdm
 
 from fashion.errors import BundleError, SettingError, one_line_errors
+from fashion.files import utc_now
 from fashion.folders import atomic_folder
 from fashion.gates import DEFAULT_THRESHOLD, PRODUCT, Gates
 from fashion.model_card import ModelCard, checked_file, sha256
@@ -121,7 +121,7 @@ def refit_product_gate(
         card = replace(
             card,
             version=version or card.version,
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=utc_now(),
             files={file: sha256(folder / file) for file in card.files},
             gate_thresholds=card.gate_thresholds | {PRODUCT: DEFAULT_THRESHOLD},
             metrics=_with_scores(card, folders, now),

@@ -8,7 +8,6 @@ for label in found.risers:
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +23,7 @@ from catalog.filters.filtering import RowFilter
 from catalog.scored.share_corrections import kept_corrections
 from catalog.scored.table import Scored
 from fashion.errors import DataError
+from fashion.files import utc_now
 
 STEEPEST = 50.0  # log-odds per period, to avoid overflow: intervals of lines through few periods may be very wide
 
@@ -83,7 +83,7 @@ def trends(
         unreadable=dates.unreadable,
         example=dates.example,
         labels=_labels(correction, sums, others),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=utc_now(),
     )
 
 

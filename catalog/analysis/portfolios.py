@@ -9,7 +9,6 @@ for row in found.gaps:
 
 import math
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ from catalog.scored.columns import ID
 from catalog.scored.share_corrections import is_refitted, kept_corrections
 from catalog.scored.table import Scored, describe_model
 from fashion.errors import DataError, SettingError
+from fashion.files import utc_now
 from fashion.taxonomy import Label
 
 # Groups that are combined by default: the first pair that the model has.
@@ -99,7 +99,7 @@ def compare(
         products=(int(labels.products[0, 0]), int(labels.products[1, 0])),
         rows=_rows(sums),
         overlaps=_overlaps(selection, sums, labels),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        created=utc_now(),
     )
 
 

@@ -1,18 +1,16 @@
 """Format tables of shares, as aligned text and as CSV."""
 
-import csv
-import io
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from catalog.analysis.comparison import ComparedShare, Comparison
 from catalog.analysis.inference import FALSE_DISCOVERIES
 from catalog.analysis.label_trends import LabelTrend, Measure, Trends
-from fashion.files import write_atomically
-from fashion.text_tables import text_table
+from fashion.files import write_csv
+from fashion.text_tables import number_cell, percent_cell, text_table
 
 RARE = 0.01  # the table of trends omits untested labels with a lower share
-RATE = f"{FALSE_DISCOVERIES:.0%}".replace("%", " %")
+RATE = percent_cell(FALSE_DISCOVERIES)
 BARS = "▁▂▃▄▅▆▇█"
 MARKS = {"riser": "rises", "faller": "falls", None: ""}
 COUNTED: dict[Measure, str] = {
@@ -75,7 +73,10 @@ def compare_text(found: Comparison) -> str:
     """A comparison as tables: groups, gaps, and the largest differences."""
     one, other = (f"{name} ({count:,} products)" for name, count in zip(found.sides, found.products, strict=True))
     parts = [f"{one}\n{other}\n{COUNTED[found.measure]}"]
-    rows = [(found.marked((o.group,)), _optional(o.overlap), _optional(o.chance)) for o in found.overlaps]
+    rows = [
+        (found.marked((o.group,)), number_cell(o.overlap, absent="–"), number_cell(o.chance, absent="–"))
+        for o in found.overlaps
+    ]
     parts.append(text_table(("group", "overlap", "by chance"), rows, right=[1, 2]))
     for title, chosen in (
         ("In one and hardly in the other", found.gaps),
@@ -173,13 +174,6 @@ def significance(q: float | None) -> str:
     return "–" if q is None else "<0.001" if q < 0.001 else f"{q:.3f}"
 
 
-def _optional(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
-
-
 def _write(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
-    write_atomically(path, file.getvalue())
+    cells = ([f"{cell:.6g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+    write_csv(path, header, cells, lineterminator="\n")

@@ -15,7 +15,7 @@ from catalog.analysis.inference import Sums
 from catalog.filters.filtering import RowFilter
 from catalog.scored.columns import ATTRIBUTE, ID, PROBABILITIES, answered_labels, vector_rows
 from catalog.scored.table import Scored
-from fashion.errors import DataError, SettingError
+from fashion.errors import SettingError
 from fashion.taxonomy import Label, Taxonomy
 
 
@@ -50,11 +50,7 @@ class LabelSelection:
             raise SettingError(
                 f"{groups!r} is no list of attribute groups; the model has: {', '.join(taxonomy.groups)}"
             )
-        for group in groups or ():
-            try:
-                taxonomy.indices(group)
-            except DataError as error:
-                raise SettingError(str(error)) from None
+        taxonomy.check_groups(groups or ())
         return cls(taxonomy, tuple(dict.fromkeys(groups)) if groups else taxonomy.groups)
 
     @property

@@ -8,6 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from catalog.checking.measures import PhotographMeasures
+from fashion.text_tables import percent_cell
 
 SIZES = Path(__file__).with_name("google_image_sizes.csv")
 SMALL, SMALL_SOON, BLURRED, DARK = "small", "small soon", "blurred", "dark"
@@ -77,12 +78,12 @@ def measured_faults(
         reason = f"dark: its brightest parts have a lightness of {measures.brightest:.0f} of 100"
         yield DARK, measures.brightest, limits.brightest, reason
     if measures.ground < limits.ground:
-        reason = f"not on a plain background: only {_percent(measures.ground)} of the border has one color"
+        reason = f"not on a plain background: only {percent_cell(measures.ground)} of the border has one color"
         yield GROUND, measures.ground, limits.ground, reason
     else:  # on other backgrounds the outline of the product is unknown
         side, run = max(measures.cut.items(), key=lambda each: each[1])
         if run > limits.cut:
-            yield CUT, run, limits.cut, f"cut off at the {side}: the product covers {_percent(run)} of that side"
+            yield CUT, run, limits.cut, f"cut off at the {side}: the product covers {percent_cell(run)} of that side"
         if measures.letters > limits.letters:
             reason = f"text or a watermark: {measures.letters} letters in a row beside the product"
             yield TEXT, measures.letters, limits.letters, reason
@@ -103,7 +104,3 @@ def _too_small(measures: PhotographMeasures, today: date) -> Iterator[tuple[str,
             reason = f"too small for Google Merchant from {start} on: {size}, {pixels} x {pixels} will be required"
             yield SMALL_SOON, measures.shorter, pixels, reason
             return
-
-
-def _percent(share: float) -> str:
-    return f"{share:.0%}".replace("%", " %")

@@ -1,7 +1,5 @@
 """Write faults as a CSV file and as a picture."""
 
-import csv
-import io
 import textwrap
 from collections.abc import Sequence
 from dataclasses import fields
@@ -11,7 +9,7 @@ from PIL import Image
 
 from catalog.checking.faults import Fault
 from fashion.errors import InvalidImage
-from fashion.files import write_atomically
+from fashion.files import write_csv
 from fashion.pictures.tiles import INK, WRONG, SheetLayout, Tile, sheet
 from fashion.preprocess import decode
 from fashion.tables.stored import photograph_source
@@ -23,14 +21,10 @@ MOST_TILES = 60  # per sheet
 
 def write_faults(path: Path, faults: Sequence[Fault]) -> Path:
     """Write one line per fault."""
-    file = io.StringIO(newline="")
-    writer = csv.writer(file, lineterminator="\n")
     names = [field.name for field in fields(Fault)]
-    writer.writerow(names)
-    for fault in faults:
-        cells = [getattr(fault, name) for name in names]
-        writer.writerow([f"{cell:.4g}" if isinstance(cell, float) else cell for cell in cells])
-    return write_atomically(path, file.getvalue().encode(errors="surrogateescape"))
+    rows = ([getattr(fault, name) for name in names] for fault in faults)
+    cells = ([f"{cell:.4g}" if isinstance(cell, float) else cell for cell in row] for row in rows)
+    return write_csv(path, names, cells, lineterminator="\n")
 
 
 def write_fault_sheet(path: Path, products: Sequence[Sequence[Fault]]) -> Path:

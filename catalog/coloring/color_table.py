@@ -4,7 +4,6 @@ FOLDER/colors.parquet           id, stamp, and lists of hex, name, basic and sha
 FOLDER/colors_left_out.csv      products without colors, with reasons
 """
 
-import csv
 import io
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,8 @@ import pyarrow.parquet as pq
 from catalog.scored.columns import ID
 from fashion.colors.palette import DominantColor
 from fashion.errors import DataError, one_line
-from fashion.files import write_atomically
+from fashion.files import write_atomically, write_csv
+from fashion.text_tables import percent_cell
 
 COLORS_FILE, COLORLESS_FILE = "colors.parquet", "colors_left_out.csv"
 STAMP, HEX, NAME, BASIC, SHARE = "stamp", "hex", "name", "basic", "share"
@@ -82,15 +82,13 @@ def write_colors(folder: Path, products: Sequence[ColoredProduct]) -> Path:
             for name in (HEX, NAME, BASIC, SHARE)
         },
     }
-    file, left_out = io.BytesIO(), io.StringIO(newline="")
+    file = io.BytesIO()
     pq.write_table(pa.table(columns, schema=SCHEMA), file, compression="zstd")
-    writer = csv.writer(left_out)
-    writer.writerow(("id", "detail"))
-    writer.writerows((product.id, product.fault) for product in products if product.fault)
-    write_atomically(folder / COLORLESS_FILE, left_out.getvalue().encode(errors="surrogateescape"))
+    without = ((product.id, product.fault) for product in products if product.fault)
+    write_csv(folder / COLORLESS_FILE, ("id", "detail"), without)
     return write_atomically(folder / COLORS_FILE, file.getvalue())
 
 
 def named_colors(colors: Iterable[DominantColor]) -> str:
     """Colors in words, such as `navy blue 62 %, white 20 %`."""
-    return ", ".join(f"{color.name} {color.share:.0%}".replace("%", " %") for color in colors)
+    return ", ".join(f"{color.name} {percent_cell(color.share)}" for color in colors)

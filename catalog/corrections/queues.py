@@ -178,9 +178,7 @@ def check_top(top: int) -> None:
 
 def wanted_groups(taxonomy: Taxonomy, groups: Sequence[str], label: Label | None) -> tuple[str, ...]:
     """The groups to review. Raises SettingError for an unknown group or label."""
-    for group in [*groups, *([label.group] if label else [])]:
-        if group not in taxonomy.groups:
-            raise SettingError(taxonomy.unknown_group(group))
+    taxonomy.check_groups([*groups, *([label.group] if label else [])])
     if label and label not in taxonomy.index:
         names = ", ".join(taxonomy.names(label.group))
         raise SettingError(f"group {label.group!r} has no label {label.name!r}; it has: {names}")

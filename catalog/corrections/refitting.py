@@ -32,6 +32,7 @@ from fashion.profiles.bootstrap import Interval, interval
 from fashion.profiles.calibration import calibration_error
 from fashion.profiles.model_selection import f1_score
 from fashion.taxonomy import NOT_ANNOTATED, YES
+from fashion.text_tables import number_cell
 
 RESAMPLES = 1_000
 
@@ -80,6 +81,7 @@ class Proposal:
 
     def __str__(self) -> str:
         low, high = self.interval or (float("nan"), float("nan"))
+        error_before, error_after = (number_cell(error, 4) for error in (self.error_before, self.error_after))
         calibration = ", ".join(self.recalibrated) or "none"
         name = SCORES.get(self.refit.profile, "micro_f1").replace("_f1", "-F1")
         judged = (
@@ -94,7 +96,7 @@ class Proposal:
                 f"thresholds of the profile {self.refit.profile}: {self.chosen}; calibration of: {calibration}",
                 f"{name} of {judged}: {self.before:.3f} before, {self.after:.3f} after (out of fold), "
                 f"{self.gain:+.3f}, 95 % interval {low:+.3f} to {high:+.3f}",
-                f"calibration error: {_cell(self.error_before)} before, {_cell(self.error_after)} after (out of fold)",
+                f"calibration error: {error_before} before, {error_after} after (out of fold)",
                 f"of {self.answers:,} answers of the catalog {self.removed:,} would be removed, "
                 f"{self.added:,} added: {changes}",
             ]
@@ -228,7 +230,3 @@ def _count_changes(scored: Scored, card: ModelCard, refit: Refit) -> dict[str, t
         group: tuple(int(count[taxonomy.indices(group)].sum()) for count in (added, removed, there))  # type: ignore[misc]
         for group in taxonomy.groups
     }
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.4f}"

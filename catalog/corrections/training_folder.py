@@ -8,12 +8,10 @@ OUT/corrections.json the catalog and the last correction that were exported
 """
 
 import csv
-import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 
 from catalog.corrections.source_labels import SEPARATOR
@@ -21,6 +19,7 @@ from catalog.scored.columns import ID, IMAGE
 from catalog.scored.table import Scored
 from catalog.scored.verdicts import ProductVerdict
 from fashion.errors import DataError
+from fashion.files import utc_now, write_csv, write_json
 from fashion.folders import atomic_folder, check_replaceable
 from fashion.tables.image_paths import ImagePaths
 from fashion.tables.stored import read_stored
@@ -84,11 +83,10 @@ def write_training_folder(scored: Scored, out: Path, photographs: Path | None = 
                 table.writerow(row)
         if not made.products and not made.no_product:
             raise DataError(f"no correction in {scored.folder} confirms a label, so there is nothing to learn")
-        with (folder / LEFT_OUT_FILE).open("w", newline="", encoding="utf-8") as file:
-            csv.writer(file).writerows([("id", "reason"), *made.left_out])
+        write_csv(folder / LEFT_OUT_FILE, ("id", "reason"), made.left_out)
         mark = {"catalog": str(scored.folder.absolute()), "entries": overlay.last if overlay else 0}
-        mark |= {"created": datetime.now(UTC).isoformat(timespec="seconds"), "products": made.products}
-        (folder / MARK_FILE).write_text(json.dumps(mark, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        mark |= {"created": utc_now(), "products": made.products}
+        write_json(folder / MARK_FILE, mark)
     return made
 
 

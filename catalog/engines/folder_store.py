@@ -27,7 +27,7 @@ from catalog.engines.store import BATCH, Examples, Hit, InUse, Point, Query, Rec
 from catalog.filters.columns import Column
 from catalog.filters.conditions import Builder
 from fashion.errors import DataError, one_line
-from fashion.files import write_atomically
+from fashion.files import write_json
 
 MANIFEST, POINTS, LOCK = "index.json", "points", "lock"
 FORMER = ("shard",)  # folders of earlier versions
@@ -56,7 +56,7 @@ class FolderStore:
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         if self._lock is not None:
             self._locked(fcntl.LOCK_EX)
-        write_atomically(self.folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False) + "\n")
+        write_json(self.folder / MANIFEST, manifest)
         if self._lock is not None and manifest.get("complete"):
             self._locked(fcntl.LOCK_SH)
 

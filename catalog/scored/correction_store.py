@@ -21,7 +21,6 @@ from typing import NamedTuple
 
 from catalog.scored.score_manifest import Manifest
 from fashion.errors import DataError, SettingError
-from fashion.spelling import did_you_mean
 from fashion.taxonomy import Label
 
 CORRECTIONS_FILE = "corrections.sqlite"
@@ -218,11 +217,9 @@ class CorrectionStore:
             if group or label:
                 raise SettingError(f"{NOT_A_PRODUCT!r} takes neither group nor label, not {group!r} and {label!r}")
             return
-        if group not in self.taxonomy.groups:
-            raise SettingError(self.taxonomy.unknown_group(group))
+        self.taxonomy.check_groups([group])
         if (label or verdict != ONLY) and Label(group, label) not in self.taxonomy.index:
-            hint = did_you_mean(label, self.taxonomy.names(group))
-            raise SettingError(f"unknown label {label!r}{hint} in group {group!r}")
+            raise SettingError(self.taxonomy.unknown_label(group, label))
 
     def _append(self, rows: Sequence[tuple], seen: Mapping[str, int], who: str | None) -> list[Entry]:
         products = list(dict.fromkeys(row[0] for row in rows))

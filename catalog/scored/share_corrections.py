@@ -9,7 +9,7 @@ from pathlib import Path
 
 from catalog.scored.table import Scored
 from fashion.errors import BundleError, DataError
-from fashion.files import write_atomically
+from fashion.files import write_json
 from fashion.model_card import ModelCard
 from fashion.share_correction import GroupCorrection, read_corrections
 
@@ -22,8 +22,7 @@ def keep_corrections(folder: Path, card: ModelCard) -> None:
     if not card.share_corrections:
         path.unlink(missing_ok=True)
         return
-    content = {"weights": card.weights_id, "groups": card.share_corrections}
-    write_atomically(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+    write_json(path, {"weights": card.weights_id, "groups": card.share_corrections})
 
 
 def is_refitted(scored: Scored) -> bool:

@@ -4,7 +4,6 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,7 +13,7 @@ from catalog.scored.columns import APPLIES_COLUMN, ATTRIBUTE, ID, IMAGE, PHOTOGR
 from catalog.scored.score_manifest import MANIFEST_FILE, PARTS, Manifest, Origin
 from catalog.scored.table import ORIGIN_KEY, VECTORS, describe_model, open_part, part_origin
 from fashion.errors import DataError
-from fashion.files import write_atomically
+from fashion.files import utc_now, write_atomically, write_json
 from fashion.taxonomy import Label
 
 
@@ -71,11 +70,9 @@ class PartWriter:
             columns=tuple(columns),
             parts=dict(self.parts),
             left_out=dict(left_out),
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            created=utc_now(),
         )
-        write_atomically(
-            self.folder / MANIFEST_FILE, json.dumps(manifest.to_json(), indent=1, ensure_ascii=False) + "\n"
-        )
+        write_json(self.folder / MANIFEST_FILE, manifest.to_json())
         return manifest
 
     def _check(self, path: Path, part: pq.ParquetFile, refreshed: bool) -> None:

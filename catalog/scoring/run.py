@@ -1,7 +1,6 @@
 """A scoring run: select the remaining rows, write the scored ones, and summarize."""
 
 import csv
-import io
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +23,7 @@ from catalog.scoring.refresh import Refreshed, plan_refresh
 from catalog.scoring.scorer import DETAIL, MISSING, REASON
 from catalog.scoring.source import LAST, PLACE, ROW, ProductSource, UnscoredRow
 from fashion.errors import DataError
-from fashion.files import write_atomically
+from fashion.files import write_csv
 from fashion.model_card import ModelCard
 from fashion.tables.image_paths import ImagePaths
 
@@ -235,11 +234,7 @@ class ScoringRun:
             raise DataError(
                 f"no image of {self.source.name} can be used ({reasons}); the first, {first.row}: {first.detail}"
             )
-        file = io.StringIO(newline="")
-        writer = csv.writer(file)
-        writer.writerow(UnscoredRow._fields)
-        writer.writerows(self.left_out)
-        write_atomically(self.out / LEFT_OUT_FILE, file.getvalue().encode(errors="surrogateescape"))
+        write_csv(self.out / LEFT_OUT_FILE, UnscoredRow._fields, self.left_out)
         if not self.allow_removal:
             self.refresh.check_lost(self._scored)
         self.refresh.apply()

@@ -3,12 +3,17 @@
 import argparse
 import threading
 import time
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Self
 
 from fashion.errors import SettingError
 
 GIGABYTE = 10**9
+
+
+def _number(default: float, least: float, metavar: str, meaning: str) -> Any:
+    """A field with its least value, and the metavar and help of its flag."""
+    return field(default=default, metadata={"least": least, "metavar": metavar, "help": meaning})
 
 
 @dataclass(frozen=True)
@@ -19,7 +24,7 @@ class FetchSettings:
         concurrency: number of concurrent downloads.
         timeout: seconds to wait for a server to connect or to send more; a whole image may take four times as long.
         retries: retries after a transient error: a timeout, a broken connection, a busy server.
-        most: maximum number of images per run; None for no limit.
+        most: maximum number of images per run.
         gigabytes: maximum download volume per run.
         minutes: a run starts no further download after this time.
         allow_private: whether URLs of this machine and its network are allowed.
@@ -28,25 +33,19 @@ class FetchSettings:
         SettingError: a value out of range.
     """
 
-    concurrency: int = 8
-    timeout: float = 10.0
-    retries: int = 3
-    most: int | None = 100_000
-    gigabytes: float = 20.0
-    minutes: float = 600.0
+    concurrency: int = _number(8, 1, "N", "downloads at a time")
+    timeout: float = _number(10.0, 0.1, "S", "seconds to wait for a server")
+    retries: int = _number(3, 0, "N", "after transient errors")
+    most: int = _number(100_000, 1, "N", "most downloads per run")
+    gigabytes: float = _number(20.0, 0, "N", "most GB per run")
+    minutes: float = _number(600.0, 0, "N", "most minutes per run")
     allow_private: bool = False
 
     def __post_init__(self) -> None:
-        for name, value, least in (
-            ("concurrency", self.concurrency, 1),
-            ("timeout", self.timeout, 0.1),
-            ("retries", self.retries, 0),
-            ("most", 1 if self.most is None else self.most, 1),
-            ("gigabytes", self.gigabytes, 0),
-            ("minutes", self.minutes, 0),
-        ):
+        for number in _NUMBERS:
+            value, least = getattr(self, number.name), number.metadata["least"]
             if not value >= least:
-                raise SettingError(f"--{self._flag(name)} {value} is out of range; it must be at least {least}")
+                raise SettingError(f"--fetch-{number.name} {value} is out of range; it must be at least {least}")
 
     @classmethod
     def from_flags(cls, options: argparse.Namespace) -> Self | None:
@@ -55,33 +54,22 @@ class FetchSettings:
             return None
         return cls(**{each.name: getattr(options, f"fetch_{each.name}") for each in fields(cls)})
 
-    def _flag(self, name: str) -> str:
-        return f"fetch-{name}"
+
+_NUMBERS = [each for each in fields(FetchSettings) if each.metadata]
 
 
 def add_fetch_flags(parser: argparse.ArgumentParser) -> None:
     """Add --fetch and the flags of `FetchSettings` to a parser."""
     add: Any = parser.add_argument_group("photographs at addresses (URLs)").add_argument
-    plain = FetchSettings()
     add("--fetch", action="store_true", help="download the photographs at the table's URLs into its folder `fetched`")
-    add(
-        "--fetch-concurrency",
-        type=int,
-        default=plain.concurrency,
-        metavar="N",
-        help="downloads at a time (%(default)s)",
-    )
-    add(
-        "--fetch-timeout",
-        type=float,
-        default=plain.timeout,
-        metavar="S",
-        help="seconds to wait for a server (%(default)s)",
-    )
-    add("--fetch-retries", type=int, default=plain.retries, metavar="N", help="after transient errors (%(default)s)")
-    add("--fetch-most", type=int, default=plain.most, metavar="N", help="most downloads per run (%(default)s)")
-    add("--fetch-gigabytes", type=float, default=plain.gigabytes, metavar="N", help="most GB per run (%(default)s)")
-    add("--fetch-minutes", type=float, default=plain.minutes, metavar="N", help="most minutes per run (%(default)s)")
+    for number in _NUMBERS:
+        add(
+            f"--fetch-{number.name}",
+            type=type(number.default),
+            default=number.default,
+            metavar=number.metadata["metavar"],
+            help=f"{number.metadata['help']} (%(default)s)",
+        )
     add(
         "--fetch-allow-private",
         action="store_true",
@@ -107,7 +95,7 @@ class FetchBudget:
                 return f"{self._bounds.gigabytes:g} GB"
             if time.monotonic() >= self._end:
                 return f"{self._bounds.minutes:g} minutes"
-            self._images = None if self._images is None else self._images - 1
+            self._images -= 1
             return None
 
     def spend(self, count: int) -> None:

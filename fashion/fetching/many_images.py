@@ -1,10 +1,8 @@
 """Download many images concurrently into files, each written atomically; a repeated run resumes an interrupted one."""
 
-import csv
-import io
 import threading
 from collections import Counter
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,7 @@ from tqdm import tqdm
 
 from fashion.fetching.fetch_settings import FetchBudget, FetchSettings
 from fashion.fetching.one_image import DownloadFailure, DownloadStopped, fetch_image, open_session
-from fashion.files import LEFTOVERS, write_atomically
+from fashion.files import LEFTOVERS, write_atomically, write_csv
 from fashion.tables.failed_downloads import FAILURES_FILE
 
 DOWNLOADED, ALREADY_THERE, FAILED, LEFT = "downloaded", "already there", "failed", "left for the next run"
@@ -25,10 +23,9 @@ _SUCCESSES = (DOWNLOADED, ALREADY_THERE)
 
 @dataclass(frozen=True, slots=True)
 class FetchJob:
-    """An image to download: its id, the URLs to try in order, and the file to write."""
+    """An image to download: its URL and the file to write."""
 
-    id: str
-    urls: tuple[str, ...]
+    url: str
     path: Path
 
 
@@ -41,7 +38,7 @@ class BoundReached:
 
 @dataclass
 class FetchReport:
-    """Outcomes of a run: counts by outcome, and the failures as (id, url, reason)."""
+    """Outcomes of a run: counts by outcome, and the failures as (file name without ending, URL, reason)."""
 
     out: Path
     counts: Counter[str] = field(default_factory=Counter)
@@ -64,35 +61,26 @@ class FetchReport:
             self.counts[outcome] += 1
         else:
             self.counts[FAILED] += 1
-            self.failures.append((job.id, " ".join(job.urls), outcome))
+            self.failures.append((job.path.stem, job.url, outcome))
 
     def save(self) -> None:
         """Write the list of failures to `FAILURES_FILE`."""
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        writer.writerow(("id", "url", "reason"))
-        writer.writerows(self.failures)
-        write_atomically(self.out / FAILURES_FILE, text.getvalue().encode(errors="surrogateescape"))
+        write_csv(self.out / FAILURES_FILE, ("id", "url", "reason"), self.failures)
 
 
-def fetch_all(
-    jobs: Sequence[FetchJob], out: Path, settings: FetchSettings, failed: Mapping[FetchJob, str] | None = None
-) -> FetchReport:
+def fetch_all(jobs: Sequence[FetchJob], out: Path, settings: FetchSettings) -> FetchReport:
     """Download the missing images. Failures do not stop the run; they are listed in `OUT/download_failures.csv`.
 
     Args:
         jobs: images to download; the folders of their paths must exist.
         out: folder for the list of failures.
         settings: concurrency, timeouts and limits.
-        failed: images to report as failed without a request, with the reason.
 
     Raises:
         KeyboardInterrupt: within about a second of ctrl-C.
         OSError: a file cannot be written.
     """
     report = FetchReport(out)
-    for job, reason in (failed or {}).items():
-        report.add(job, reason)
     for folder in {job.path.parent for job in jobs}:
         for leftover in folder.glob(LEFTOVERS):  # from a killed run
             leftover.unlink(missing_ok=True)
@@ -158,16 +146,12 @@ def _download(
     bound = budget.take()
     if bound is not None:
         return BoundReached(bound)
-    reason = "no URL"
-    for url in job.urls:
-        try:
-            image = fetch_image(url, session, settings.timeout, settings.retries, stop)
-        except DownloadFailure as failure:
-            reason = str(failure)
-        else:
-            if stop.is_set():
-                raise DownloadStopped
-            budget.spend(len(image))
-            write_atomically(job.path, image)
-            return DOWNLOADED
-    return reason
+    try:
+        image = fetch_image(job.url, session, settings.timeout, settings.retries, stop)
+    except DownloadFailure as failure:
+        return str(failure)
+    if stop.is_set():
+        raise DownloadStopped
+    budget.spend(len(image))
+    write_atomically(job.path, image)
+    return DOWNLOADED

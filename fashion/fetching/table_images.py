@@ -30,7 +30,7 @@ def fetch_table_images(cells: Iterable[str | None], folder: Path, settings: Fetc
         if path is not None and path not in jobs and not _is_there(paths):
             url = paths.url
             assert url is not None
-            jobs[path] = FetchJob(path.stem, (url,), path)
+            jobs[path] = FetchJob(url, path)
     if not jobs:
         return None
     out.mkdir(exist_ok=True)

@@ -30,7 +30,6 @@ def f1_intervals(
     targets: np.ndarray,
     taxonomy: Taxonomy,
     resamples: int = RESAMPLES,
-    seed: int = SEED,
     ids: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """95 % intervals of the F1 scores as `training.profiles.scores.score` defines them.
@@ -40,7 +39,6 @@ def f1_intervals(
         targets: (N, A), 1 yes, 0 no, -1 not annotated (ignored).
         taxonomy: the A labels and their groups.
         resamples: number of resamples, R.
-        seed: of the random generator.
         ids: (N,), product ids; photographs of one product are drawn together. None if each is a separate product.
 
     Returns:
@@ -48,9 +46,7 @@ def f1_intervals(
     """
     yes, annotated = targets == YES, targets != NOT_ANNOTATED
     counts = [mask.astype(np.float32) for mask in (answered & yes, answered & ~yes & annotated, ~answered & yes)]
-    parts = [
-        [draws @ count for count in counts] for draws in _draws(len(targets), resamples, seed, ids)
-    ]  # exact below 2**24
+    parts = [[draws @ count for count in counts] for draws in _draws(len(targets), resamples, ids)]  # exact below 2**24
     tp, fp, fn = (np.concatenate(part).astype(np.float64) for part in zip(*parts, strict=True))  # (R + 1, A)
     scores = np.where(tp + fn > 0, _f1(tp, fp, fn), np.nan)
     filled = np.where(np.isnan(scores), scores[0], scores)
@@ -69,8 +65,6 @@ def precision_intervals(
     probabilities: np.ndarray,
     targets: np.ndarray,
     taxonomy: Taxonomy,
-    resamples: int = MAP_RESAMPLES,
-    seed: int = SEED,
     ids: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """95 % intervals of mean average precision.
@@ -79,15 +73,13 @@ def precision_intervals(
         probabilities: (N, A).
         targets: (N, A), 1 yes, 0 no, -1 not annotated (ignored).
         taxonomy: the A labels and their groups.
-        resamples: number of resamples, R.
-        seed: of the random generator.
         ids: (N,), product ids; photographs of one product are drawn together. None if each is a separate product.
 
     Returns:
         `map`, and `groups`, the same by group name.
     """
-    draws = np.concatenate(list(_draws(len(targets), resamples, seed, ids))).T.copy()  # (N, R + 1)
-    scores = np.full((resamples + 1, len(taxonomy)), np.nan)
+    draws = np.concatenate(list(_draws(len(targets), MAP_RESAMPLES, ids))).T.copy()  # (N, R + 1)
+    scores = np.full((MAP_RESAMPLES + 1, len(taxonomy)), np.nan)
     for label in np.flatnonzero((targets == YES).any(axis=0)):
         rows = np.flatnonzero(targets[:, label] != NOT_ANNOTATED)
         scores[:, label] = weighted_precision(probabilities[rows, label], targets[rows, label] == YES, draws[rows])
@@ -98,9 +90,7 @@ def precision_intervals(
     }
 
 
-def interval(
-    statistic: Callable[[np.ndarray], np.ndarray], images: int, resamples: int = RESAMPLES, seed: int = SEED
-) -> Interval:
+def interval(statistic: Callable[[np.ndarray], np.ndarray], images: int, resamples: int = RESAMPLES) -> Interval:
     """The 95 % interval of any statistic of weighted photographs.
 
     Args:
@@ -108,9 +98,8 @@ def interval(
             where it is undefined.
         images: N.
         resamples: number of resamples, R.
-        seed: of the random generator.
     """
-    values = np.concatenate([statistic(weights) for weights in _draws(images, resamples, seed)])
+    values = np.concatenate([statistic(weights) for weights in _draws(images, resamples)])
     return _interval(values, np.empty(images))
 
 
@@ -134,9 +123,9 @@ def weighted_precision(probabilities: np.ndarray, yes: np.ndarray, weights: np.n
         return (gained * np.where(answers > 0, right / answers, 0)).sum(axis=0) / right[-1]
 
 
-def _draws(images: int, resamples: int, seed: int, ids: np.ndarray | None = None) -> Iterator[np.ndarray]:
+def _draws(images: int, resamples: int, ids: np.ndarray | None = None) -> Iterator[np.ndarray]:
     """Yield weights, float32 (R + 1, N) in blocks of rows; the first row is the original sample, all ones."""
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(SEED)
     yield np.ones((1, images), dtype=np.float32)
     product = np.arange(images) if ids is None else np.unique(ids, return_inverse=True)[1]
     products = int(product.max(initial=-1)) + 1

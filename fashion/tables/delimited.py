@@ -189,10 +189,10 @@ class _Lines:
         self.taken.append(numbered)
         return numbered[1]
 
-    def give_back(self, keep: int = 0) -> None:
-        """Give back all lines in `taken` but the first `keep`."""
-        self._given_back.extendleft(reversed(self.taken[keep:]))
-        del self.taken[keep:]
+    def give_back(self) -> None:
+        """Give back all lines in `taken`."""
+        self._given_back.extendleft(reversed(self.taken))
+        self.taken.clear()
 
 
 def _split(sample: Sequence[str], separator: str, quote: str = QUOTES[0]) -> list[tuple[int, list[str]]]:

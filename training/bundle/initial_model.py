@@ -9,6 +9,7 @@ import numpy as np
 from fashion.engines import open_engine
 from fashion.errors import FashionError
 from fashion.model_card import CARD_FILE, ModelCard
+from fashion.prediction import sigmoid
 from fashion.predictor import Predictor
 from fashion.profiles.thresholds import MICRO_F1
 from fashion.taxonomy import Taxonomy
@@ -52,7 +53,8 @@ def compare_with_initial_model(
     taxonomy, targets = Taxonomy(tuple(card.labels[i] for i in ours)), predictions.targets[:, ours]
 
     def micro_f1(logits: np.ndarray) -> float:
-        answered = answer_out_of_fold(logits, targets, taxonomy, predictions.ids).answered[MICRO_F1]
+        seen = Predictions(sigmoid(logits), targets, logits, predictions.ids)
+        answered = answer_out_of_fold(seen, taxonomy).answered[MICRO_F1]
         return score_answers(answered, targets, np.zeros(len(taxonomy)), taxonomy)["micro_f1"] or 0.0
 
     return {

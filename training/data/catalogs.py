@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from fashion.errors import DataError
-from fashion.spelling import did_you_mean
+from fashion.spelling import check_groups
 from fashion.taxonomy import Label, Taxonomy, imaterialist
 from training.data.names import Names
 from training.data.rules import Rules
@@ -254,12 +254,8 @@ def notes(
 def _check_groups(catalogs: Sequence[Catalog], groups: Sequence[str] | None, partly: bool) -> None:
     there = list(dict.fromkeys(catalog.names.group(c) for catalog in catalogs for c in catalog.all_columns))
     there += [group for group in catalogs[0].rules.derive if group not in there]
-    for group in groups or ():
-        if group not in there and not partly:
-            hint = did_you_mean(group, there)
-            raise DataError(
-                f"{_list(catalogs)} has no attribute group {group!r}{hint}; its groups are: {', '.join(there)}"
-            )
+    if not partly:
+        check_groups(_list(catalogs), groups or (), there)
     for catalog in catalogs:
         if not catalog.columns:
             raise DataError(

@@ -1,7 +1,6 @@
 """Progress of a training: a bar within each epoch, a line per epoch on stdout, and a row per epoch in metrics.csv."""
 
 import csv
-import io
 import sys
 import time
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 from pytorch_lightning import Callback, LightningModule, Trainer
 from tqdm import tqdm
 
-from fashion.files import write_atomically
+from fashion.files import write_csv
 
 METRICS_FILE = "metrics.csv"
 LOG_SECONDS = 15.0  # between updates of a bar that is written to a file instead of a terminal
@@ -122,11 +121,7 @@ class History(Callback):
                 rows = [old for old in csv.DictReader(file) if int(old["epoch"]) < row["epoch"]]
         rows.append(row)
         columns = list(dict.fromkeys(name for each in rows for name in each))
-        table = io.StringIO(newline="")
-        writer = csv.DictWriter(table, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-        write_atomically(self.file, table.getvalue())
+        write_csv(self.file, columns, ([each.get(name) for name in columns] for each in rows))
 
 
 def _line(row: dict[str, Any], epochs: str) -> str:

@@ -122,20 +122,27 @@ def own_files(run: Path, data: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def predictor_of(module: FashionModule, name: str) -> Predictor:
-    """A predictor for a module: uncalibrated, threshold 0.5, run by torch on the CPU."""
-    card = ModelCard(
-        name=name,
-        version="0",
-        created="",
+def untested_card(module: FashionModule, **facts: Any) -> ModelCard:
+    """The card of a module that was not run on photographs: nothing is fitted, and all thresholds are 0.5.
+
+    Args:
+        module: the trained network.
+        facts: further fields of the card.
+    """
+    return ModelCard(
         arch=module.hparams["arch"],
         input=module.spec,
         labels=module.taxonomy.labels,
         thresholds={HALF: [0.5] * len(module.taxonomy)},
         default_profile=HALF,
         gates=module.gates,
-        files={},
+        **facts,
     )
+
+
+def predictor_of(module: FashionModule, name: str) -> Predictor:
+    """A predictor for a module: uncalibrated, threshold 0.5, run by torch on the CPU."""
+    card = untested_card(module, name=name, version="0", created="", files={})
     return Predictor(card, TorchEngine(module.network, module.spec))
 
 

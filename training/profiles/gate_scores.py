@@ -7,7 +7,7 @@ import numpy as np
 
 from fashion.gates import APPLIES, DEFAULT_THRESHOLD, NO_GATES, PRODUCT, Gates
 from fashion.taxonomy import NO, NOT_ANNOTATED, YES, Label, Taxonomy
-from fashion.text_tables import text_table
+from fashion.text_tables import number_cell, text_table
 from training.profiles.scores import score_answers
 
 # Largest share of products rejected as "no product" on the images that the threshold is fitted on. It leaves a margin:
@@ -117,9 +117,9 @@ def describe_gates(scores: dict[str, Any]) -> list[str]:
         rows = [
             [
                 group,
-                _cell(gate["applies_f1"]),
+                number_cell(gate["applies_f1"]),
                 f"{gate['applies']:,}",
-                _cell(gate["does_not_apply_f1"]),
+                number_cell(gate["does_not_apply_f1"]),
                 f"{gate['does_not_apply']:,}",
             ]
             for group, gate in scores[APPLIES].items()
@@ -151,10 +151,6 @@ def _both_f1(answered: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
 
 def _mean(values: np.ndarray) -> float | None:
     return float(values.mean()) if len(values) else None
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
 
 
 def _percent(value: float | None) -> str:

@@ -22,6 +22,7 @@ from fashion.profiles.thresholds import (
 )
 from fashion.taxonomy import Taxonomy
 from training.profiles.gate_scores import GatePredictions, fit_gate_thresholds
+from training.profiles.predictions import Predictions
 
 # Lowest threshold of the profile `precision`. On validation photographs 0.01 can be precise for a label that is rarely
 # confused with others; on a photograph of something else, such as a wall, it is not.
@@ -50,9 +51,10 @@ class Profiles:
     candidates: dict[str, dict[str, float]]
     gate_thresholds: dict[str, Any]
 
-    def answered(self, logits: np.ndarray, taxonomy: Taxonomy, gates: GatePredictions) -> dict[str, np.ndarray]:
-        """The answers by profile, bool (N, A), for logits (N, A) and gates of N images."""
-        probabilities = joint_probabilities(logits, taxonomy, self.calibration, gates)
+    def answered(self, seen: Predictions, taxonomy: Taxonomy) -> dict[str, np.ndarray]:
+        """The answers by profile, bool (N, A)."""
+        gates = seen.gate_predictions
+        probabilities = joint_probabilities(seen.logits, taxonomy, self.calibration, gates)
         answered = {profile: probabilities >= row for profile, row in self.thresholds.items()}
         answered[TOP_K] = most_probable(probabilities, taxonomy, self.top_k)
         answerable = gates.answerable(self.gate_thresholds, taxonomy)
@@ -79,27 +81,18 @@ def joint_probabilities(
     return calibrated(logits, taxonomy, calibration) * gates.factors(taxonomy)
 
 
-def fit_profiles(
-    logits: np.ndarray,
-    targets: np.ndarray,
-    taxonomy: Taxonomy,
-    ids: np.ndarray | None = None,
-    gates: GatePredictions | None = None,
-) -> Profiles:
+def fit_profiles(seen: Predictions, taxonomy: Taxonomy) -> Profiles:
     """Fit calibration and every profile; each takes the simplest of its candidates that score best on held-out images.
-
-    Args:
-        logits: (N, A).
-        targets: (N, A), 1 yes, 0 no, -1 not annotated; -1 does not count.
-        taxonomy: of the A labels.
-        ids: (N,), product id of each image, see `fashion.profiles.folds.split_folds`.
-        gates: None for a model without gates.
 
     Calibration is fitted on the labels' own logits. Thresholds apply to joint probabilities (calibrated label
     probabilities times those of gates) of labels that the gates allow.
+
+    Args:
+        seen: the model's predictions for N images; their probabilities are not used.
+        taxonomy: of the A labels.
     """
-    gates = gates or GatePredictions.none(len(logits))
-    answered = _candidate_answers(logits, targets, taxonomy, ids, gates)
+    targets, ids = seen.targets, seen.ids
+    answered = _candidate_answers(seen, taxonomy)
     chosen = {
         profile: simplest_within_one_standard_error(by_name, targets, DECIDED_BY[profile], ids)
         for profile, by_name in answered.items()
@@ -108,8 +101,9 @@ def fit_profiles(
         profile: {name: f1_score(answers, targets, DECIDED_BY[profile]) for name, answers in by_name.items()}
         for profile, by_name in answered.items()
     }
-    calibration, gate_thresholds = fit_calibration(logits, targets, taxonomy, ids), fit_gate_thresholds(gates)
-    probabilities = _allowed_probabilities(logits, taxonomy, calibration, gates, gate_thresholds)
+    calibration = fit_calibration(seen.logits, targets, taxonomy, ids)
+    gate_thresholds = fit_gate_thresholds(seen.gate_predictions)
+    probabilities = _allowed_probabilities(seen, taxonomy, calibration, gate_thresholds)
     candidates = f1_candidates(probabilities, targets, taxonomy)
     thresholds = {
         HALF: np.full(len(taxonomy), 0.5),
@@ -121,55 +115,40 @@ def fit_profiles(
     return Profiles(calibration, thresholds, counts, chosen, scores, gate_thresholds)
 
 
-def answer_out_of_fold(
-    logits: np.ndarray,
-    targets: np.ndarray,
-    taxonomy: Taxonomy,
-    ids: np.ndarray | None = None,
-    gates: GatePredictions | None = None,
-) -> OutOfFold:
-    """Five-fold cross-validation of `fit_profiles`; the selection of candidates is part of each fit.
-
-    Args:
-        logits: (N, A).
-        targets: (N, A), 1 yes, 0 no, -1 not annotated; -1 does not count.
-        taxonomy: of the A labels.
-        ids: (N,), product id of each image, see `fashion.profiles.folds.split_folds`.
-        gates: None for a model without gates.
-    """
-    gates = gates or GatePredictions.none(len(logits))
-    probabilities = np.empty(logits.shape, np.float32)
+def answer_out_of_fold(seen: Predictions, taxonomy: Taxonomy) -> OutOfFold:
+    """Five-fold cross-validation of `fit_profiles`, with its arguments; candidates are selected within each fit."""
+    shape = seen.logits.shape
+    probabilities = np.empty(shape, np.float32)
     answered: dict[str, np.ndarray] = {}
-    for rest, held in split_folds(len(logits), ids):
-        fit = fit_profiles(logits[rest], targets[rest], taxonomy, None if ids is None else ids[rest], gates[rest])
-        probabilities[held] = joint_probabilities(logits[held], taxonomy, fit.calibration, gates[held])
-        for profile, answers in fit.answered(logits[held], taxonomy, gates[held]).items():
-            answered.setdefault(profile, np.zeros(logits.shape, bool))[held] = answers
+    for rest, held in split_folds(len(seen.logits), seen.ids):
+        fit, part = fit_profiles(seen[rest], taxonomy), seen[held]
+        probabilities[held] = joint_probabilities(part.logits, taxonomy, fit.calibration, part.gate_predictions)
+        for profile, answers in fit.answered(part, taxonomy).items():
+            answered.setdefault(profile, np.zeros(shape, bool))[held] = answers
     return OutOfFold(answered, probabilities)
 
 
-def _candidate_answers(
-    logits: np.ndarray, targets: np.ndarray, taxonomy: Taxonomy, ids: np.ndarray | None, gates: GatePredictions
-) -> dict[str, dict[str, np.ndarray]]:
+def _candidate_answers(seen: Predictions, taxonomy: Taxonomy) -> dict[str, dict[str, np.ndarray]]:
     """Out-of-fold answers of each candidate by profile and name; its calibration is fitted without the fold too."""
     answered: dict[str, dict[str, np.ndarray]] = {profile: {} for profile in DECIDED_BY}
-    for rest, held in split_folds(len(logits), ids):
-        calibration = fit_calibration(logits[rest], targets[rest], taxonomy, None if ids is None else ids[rest])
-        gate_thresholds = fit_gate_thresholds(gates[rest])
+    for rest, held in split_folds(len(seen.logits), seen.ids):
+        part = seen[rest]
+        calibration = fit_calibration(part.logits, part.targets, taxonomy, part.ids)
+        gate_thresholds = fit_gate_thresholds(part.gate_predictions)
         fitted, probabilities = (
-            _allowed_probabilities(logits[part], taxonomy, calibration, gates[part], gate_thresholds)
-            for part in (rest, held)
+            _allowed_probabilities(each, taxonomy, calibration, gate_thresholds) for each in (part, seen[held])
         )
-        candidates = f1_candidates(fitted, targets[rest], taxonomy)
+        candidates = f1_candidates(fitted, part.targets, taxonomy)
         for profile, rows in candidates.items():
             for name, row in rows.items():
-                answered[profile].setdefault(name, np.zeros(logits.shape, bool))[held] = probabilities >= row
+                answered[profile].setdefault(name, np.zeros(seen.logits.shape, bool))[held] = probabilities >= row
     return answered
 
 
 def _allowed_probabilities(
-    logits: np.ndarray, taxonomy: Taxonomy, calibration: Calibration, gates: GatePredictions, thresholds: dict[str, Any]
+    seen: Predictions, taxonomy: Taxonomy, calibration: Calibration, gate_thresholds: dict[str, Any]
 ) -> np.ndarray:
     """Joint probabilities, float32 (N, A), 0 for labels that the gates do not allow."""
-    joint = joint_probabilities(logits, taxonomy, calibration, gates)
-    return np.where(gates.answerable(thresholds, taxonomy), joint, np.float32(0))
+    gates = seen.gate_predictions
+    joint = joint_probabilities(seen.logits, taxonomy, calibration, gates)
+    return np.where(gates.answerable(gate_thresholds, taxonomy), joint, np.float32(0))

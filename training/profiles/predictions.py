@@ -9,7 +9,8 @@ import numpy as np
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
-from fashion.engines import ENGINES, available_cores
+from fashion.engines import available_cores
+from fashion.flags import add_engine_flag
 from fashion.model_card import ModelCard
 from fashion.predictor import Predictor
 from training.data.images import Photographs
@@ -105,6 +106,17 @@ def add_prediction_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cache", type=Path, default=DEFAULT_CACHE, help="folder for imported data (default: %(default)s)"
     )
+    add_engine_flag(parser)
+
+
+def add_label_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags of how the photographs' labels are read: `--names`, `--rules` and `--negatives`."""
     parser.add_argument(
-        "--engine", choices=ENGINES, default="auto", help="engine that runs the network (default: %(default)s)"
+        "--names", type=Path, help="YAML file of names to change (default: the one that the model was trained with)"
+    )
+    parser.add_argument(
+        "--rules", type=Path, help="YAML file of rules (default: the one that the model was trained with)"
+    )
+    parser.add_argument(
+        "--negatives", type=Path, nargs="+", default=(), help="folders of photographs that show no product"
     )

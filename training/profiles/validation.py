@@ -12,7 +12,7 @@ from fashion.profiles.calibration import calibration_errors
 from fashion.profiles.folds import FOLDS
 from fashion.profiles.thresholds import HALF, MICRO_F1, WANTED_PRECISION
 from fashion.taxonomy import YES, Taxonomy
-from fashion.text_tables import text_table
+from fashion.text_tables import number_cell, text_table
 from training.profiles.gate_scores import describe_gates, score_gates
 from training.profiles.out_of_fold import answer_out_of_fold, fit_profiles, joint_probabilities
 from training.profiles.predictions import Predictions
@@ -23,7 +23,7 @@ from training.profiles.scores import average_precisions, mean_average_precision,
 LEAST_POSITIVES = 1_000
 
 
-def with_thresholds(card: ModelCard, data: str, predictions: Predictions, file: str = ONNX_FILE) -> ModelCard:
+def with_thresholds(card: ModelCard, data: str, predictions: Predictions) -> ModelCard:
     """Add calibration, profiles and gate thresholds fitted on validation images, and their scores, to a card.
 
     The scores are out of fold: each image is answered by a fit that has not seen it. The card's own values are fitted
@@ -32,12 +32,11 @@ def with_thresholds(card: ModelCard, data: str, predictions: Predictions, file: 
     Args:
         card: without profiles.
         data: source of the images.
-        predictions: the model's predictions for them.
-        file: the bundle file that made the predictions.
+        predictions: those of the bundle's ONNX file for the images.
     """
     taxonomy, gates = card.taxonomy, predictions.gate_predictions
-    fit = fit_profiles(predictions.logits, predictions.targets, taxonomy, predictions.ids, gates)
-    unseen = answer_out_of_fold(predictions.logits, predictions.targets, taxonomy, predictions.ids, gates)
+    fit = fit_profiles(predictions, taxonomy)
+    unseen = answer_out_of_fold(predictions, taxonomy)
     raw = joint_probabilities(predictions.logits, taxonomy, {}, gates)
     uncalibrated = (raw >= 0.5) & gates.answerable(fit.gate_thresholds, taxonomy)
 
@@ -52,7 +51,7 @@ def with_thresholds(card: ModelCard, data: str, predictions: Predictions, file: 
         "split": "val",
         "images": len(predictions.targets),
         "products": len(np.unique(predictions.ids)),
-        "file": file,
+        "file": ONNX_FILE,
         "note": f"scores are out of fold: calibration and thresholds were fitted on other products, in {FOLDS} folds",
         "map": mean_average_precision(average_precisions(predictions.probabilities, predictions.targets)),
         "profiles": {profile: summary(answered) for profile, answered in unseen.answered.items()},
@@ -109,19 +108,15 @@ def describe(card: ModelCard) -> str:
     validation = card.metrics["validation"]
     rows = []
     for profile, scores in ({"sigmoid 0.5": validation["uncalibrated"][HALF]} | validation["profiles"]).items():
-        interval = " to ".join(map(_cell, scores["micro_f1_interval"] or (None, None)))
-        measures = (_cell(scores[measure]) for measure in ("macro_f1", "precision", "recall"))
-        rows.append([profile, _cell(scores["micro_f1"]), interval, *measures])
+        interval = " to ".join(map(number_cell, scores["micro_f1_interval"] or (None, None)))
+        measures = (number_cell(scores[measure]) for measure in ("macro_f1", "precision", "recall"))
+        rows.append([profile, number_cell(scores["micro_f1"]), interval, *measures])
     heading = ["profile", "micro-F1", "95 % interval", "macro-F1", "precision", "recall"]
     ece = validation["ece"]
     lines = [
         f"{validation['images']:,} validation images, scores out of fold:",
         *text_table(heading, rows, range(1, 6)).splitlines(),
-        f"calibration error {_cell(ece['before'])} before, {_cell(ece['after'])} after calibration",
+        f"calibration error {number_cell(ece['before'])} before, {number_cell(ece['after'])} after calibration",
         *describe_gates(validation.get("gates", {APPLIES: {}})),
     ]
     return "\n".join(f"       {line}" for line in lines)
-
-
-def _cell(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"

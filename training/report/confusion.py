@@ -6,15 +6,12 @@ import numpy as np
 
 from training.report.evidence import Evidence
 
+MOST = 30  # pairs; those with the most photographs come first
 EXAMPLES = 3  # example photographs per pair
 
 
-def confused_pairs(evidence: Evidence, most: int = 30) -> list[dict[str, Any]]:
+def confused_pairs(evidence: Evidence) -> list[dict[str, Any]]:
     """Pairs of labels of one group for which X was annotated and missed, and Y was answered instead.
-
-    Args:
-        evidence: photographs and answers.
-        most: maximum number of pairs; those with the most photographs come first.
 
     Returns:
         Objects with `group`, `annotated` (X), `answered` (Y), `count` (photographs), `support` (photographs of X),
@@ -31,7 +28,7 @@ def confused_pairs(evidence: Evidence, most: int = 30) -> list[dict[str, Any]]:
             true, answer, count = int(indices[x]), int(indices[y]), int(together[x, y])
             found.append((-count, -count / int(support[true]), true, answer))
     return [
-        _pair(evidence, true, answer, -count, int(support[true])) for count, _, true, answer in sorted(found)[:most]
+        _pair(evidence, true, answer, -count, int(support[true])) for count, _, true, answer in sorted(found)[:MOST]
     ]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from fashion.preprocess import decode
 from training.report.evidence import Evidence
 
+MOST = 50  # pairs of photographs, and photographs with labels that exclude each other
 SIMILAR = 0.99  # cosine similarity of embeddings above which two photographs count as near-identical
 SAME_FILE, SAME_PIXELS, ALIKE = "same file", "same pixels", "near-identical"
 _ROWS = 256  # rows compared with all others at a time: 5 MB for 5,000 photographs
@@ -17,7 +18,7 @@ EXPECTED = 5.0  # minimum expected photographs with both labels, if they were in
 RARE = 0.05  # two labels that occur together in at most this fraction of the expected number exclude each other
 
 
-def contradictory_pairs(evidence: Evidence, most: int = 50) -> dict[str, Any]:
+def contradictory_pairs(evidence: Evidence) -> dict[str, Any]:
     """(Nearly) identical photographs with different labels in a group that is annotated for both.
 
     Returns:
@@ -30,7 +31,7 @@ def contradictory_pairs(evidence: Evidence, most: int = 50) -> dict[str, Any]:
     pairs, similarity, alike = _similar(evidence)
     differs = _differences(evidence, pairs)
     contradictory = np.flatnonzero(differs.any(axis=1))
-    best = contradictory[np.argsort(-similarity[contradictory], kind="stable")][:most]
+    best = contradictory[np.argsort(-similarity[contradictory], kind="stable")][:MOST]
     groups = np.array(evidence.taxonomy.groups, dtype=object)
     return {
         "similarity": SIMILAR,
@@ -43,7 +44,7 @@ def contradictory_pairs(evidence: Evidence, most: int = 50) -> dict[str, Any]:
     }
 
 
-def excluding_labels(evidence: Evidence, most: int = 50) -> list[dict[str, Any]]:
+def excluding_labels(evidence: Evidence) -> list[dict[str, Any]]:
     """Photographs with two labels of one group that rarely occur together.
 
     Two labels exclude each other if at least five photographs would have both were they independent (`EXPECTED`), and
@@ -76,7 +77,7 @@ def excluding_labels(evidence: Evidence, most: int = 50) -> list[dict[str, Any]]
             "together": together,
             "expected": round(float(expected), 1),
         }
-        for _, row, group, names, together, expected in found[:most]
+        for _, row, group, names, together, expected in found[:MOST]
     ]
 
 

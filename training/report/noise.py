@@ -10,10 +10,11 @@ import numpy as np
 
 from training.report.evidence import Evidence
 
+MOST = 100  # annotations
 INSTEAD, MISSING = "instead", "missing"
 
 
-def suspicious_annotations(evidence: Evidence, most: int = 100) -> list[dict[str, Any]]:
+def suspicious_annotations(evidence: Evidence) -> list[dict[str, Any]]:
     """Annotated groups of photographs that the model contradicts, the most confident contradiction first.
 
     Let y be the group's most probable label that is not annotated as true, and x the most probable one that is.
@@ -30,7 +31,7 @@ def suspicious_annotations(evidence: Evidence, most: int = 100) -> list[dict[str
     for group in evidence.taxonomy.groups:
         found += [(score, row, group, label, kind) for score, row, label, kind in _of_group(evidence, group)]
     found.sort(key=lambda entry: -entry[0])
-    return [_entry(evidence, *entry) for entry in found[:most]]
+    return [_entry(evidence, *entry) for entry in found[:MOST]]
 
 
 def _of_group(evidence: Evidence, group: str) -> list[tuple[float, int, int, str]]:

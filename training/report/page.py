@@ -1,10 +1,12 @@
 """The HTML page of a report; it needs only the PNGs and photographs beside it."""
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from fashion.pictures.pages import render_page
+from fashion.text_tables import number_cell
 from training.report import plots, sheets
 
 
@@ -18,7 +20,7 @@ def render(report: dict[str, Any], ids: Mapping[int, str], sizes: Mapping[int, t
     """
     return render_page(
         Path(__file__).with_name("page.html.j2"),
-        {"score": _score, "span": _span, "percent": _percent, "count": _count},
+        {"score": partial(number_cell, absent="–"), "span": _span, "percent": _percent, "count": _count},
         report=report,
         ids=ids,
         sizes=sizes,
@@ -30,10 +32,6 @@ def render(report: dict[str, Any], ids: Mapping[int, str], sizes: Mapping[int, t
         pairs_shown=sheets.PAIRS_SHOWN,
         excluding_shown=sheets.EXCLUDING_SHOWN,
     )
-
-
-def _score(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 def _span(interval: list[float]) -> str:

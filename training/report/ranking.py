@@ -6,10 +6,11 @@ import numpy as np
 
 from training.report.evidence import Evidence
 
+LEAST_CERTAIN, MOST_WRONG = 12, 24  # maximum number of photographs
 SHOWN_GROUPS = 3  # groups shown per photograph: those that it was chosen for
 
 
-def least_certain(evidence: Evidence, most: int = 12) -> list[dict[str, Any]]:
+def least_certain(evidence: Evidence) -> list[dict[str, Any]]:
     """The photographs on which the model itself expects the most wrong answers.
 
     The measure is the sum over annotated labels of min(p, 1 - p): the expected number of wrong labels of a calibrated
@@ -21,10 +22,10 @@ def least_certain(evidence: Evidence, most: int = 12) -> list[dict[str, Any]]:
     """
     doubts = np.minimum(evidence.probabilities, 1 - evidence.probabilities).astype(np.float64)
     doubts = np.where(evidence.annotated, doubts, 0.0)
-    return _chosen(evidence, doubts, doubts.sum(axis=1), most, evidence.taxonomy.groups)
+    return _chosen(evidence, doubts, doubts.sum(axis=1), LEAST_CERTAIN, evidence.taxonomy.groups)
 
 
-def most_wrong(evidence: Evidence, most: int = 24) -> list[dict[str, Any]]:
+def most_wrong(evidence: Evidence) -> list[dict[str, Any]]:
     """The photographs with the highest cross-entropy, summed over annotated labels (nats).
 
     Only photographs with a wrong answer in some group are returned. The result has the format of `least_certain`; its
@@ -32,7 +33,7 @@ def most_wrong(evidence: Evidence, most: int = 24) -> list[dict[str, Any]]:
     """
     differs = (evidence.positives != evidence.answered) & evidence.annotated
     surprise = np.where(differs.any(axis=1), evidence.losses.sum(axis=1), 0.0)
-    return _chosen(evidence, evidence.losses, surprise, most, evidence.taxonomy.groups, only_wrong=True)
+    return _chosen(evidence, evidence.losses, surprise, MOST_WRONG, evidence.taxonomy.groups, only_wrong=True)
 
 
 def _chosen(

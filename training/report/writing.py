@@ -9,6 +9,7 @@ from typing import Any
 from tqdm import tqdm
 
 from fashion.errors import SettingError
+from fashion.files import write_json
 from fashion.folders import atomic_folder, check_replaceable
 from training.report import sheets
 from training.report.contents import contents
@@ -62,8 +63,7 @@ def write_report(evidence: Evidence, scores: dict[str, Any], header: dict[str, A
             sizes[row] = sheets.write_copy(evidence.photographs, row, folder / PHOTOS)
         page = render(report, {row: evidence.ids[row] for row in rows}, sizes)
         (folder / PAGE_FILE).write_text(page, encoding="utf-8")
-        text = json.dumps(report, indent=1, ensure_ascii=False, allow_nan=False)
-        (folder / JSON_FILE).write_text(text + "\n", encoding="utf-8")
+        write_json(folder / JSON_FILE, report, allow_nan=False)
     return out / PAGE_FILE
 
 

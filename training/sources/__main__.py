@@ -7,7 +7,8 @@ from pathlib import Path
 
 from fashion.errors import SettingError, one_line_errors
 from fashion.fetching.fetch_settings import FetchSettings, add_fetch_flags
-from training.sources import catalog, debian_pictures, download, imaterialist, mirror, negatives, sample
+from fashion.flags import at_least_1
+from training.sources import catalog, debian_pictures, imaterialist, mirror, negatives, sample
 from training.sources.columns import SEPARATOR
 from training.sources.extract import extract_photo
 from training.sources.join import join
@@ -76,21 +77,6 @@ def _mirror(options: argparse.Namespace) -> None:
         name = f"{mirror.REPOSITORY}, the first {options.shards} shards"
         summary = mirror.import_mirror(shards, options.out, options.groups, options.workers, name)
     print(summary)
-
-
-def _download(options: argparse.Namespace) -> None:
-    settings = download.DownloadSettings(
-        concurrency=options.concurrency,
-        timeout=options.timeout,
-        retries=options.retries,
-        limit=options.limit,
-        allow_private=options.allow_private,
-    )
-    try:
-        print(download.download(options.source, options.out, settings))
-    except KeyboardInterrupt:
-        print("run the same command again to go on where this one stopped", file=sys.stderr)
-        raise
 
 
 def _photo(options: argparse.Namespace) -> None:
@@ -184,8 +170,6 @@ def _parser() -> argparse.ArgumentParser:
     add.add_argument("--split", default="test", choices=SPLITS, help="split to take it from (default: %(default)s)")
     add.add_argument("--row", type=int, default=0, help="position in the split, from 0 (default: %(default)s)")
     add.set_defaults(run=_photo)
-
-    _add_download(commands.add_parser("download", help="download the iMaterialist challenge's images from their URLs"))
     return parser
 
 
@@ -237,23 +221,10 @@ def _add_debian_pictures(add: argparse.ArgumentParser) -> None:
     add.set_defaults(run=_debian_pictures)
 
 
-def _add_download(add: argparse.ArgumentParser) -> None:
-    add.add_argument("source", type=Path, help="folder of train.json, validation.json, test.json, or one of them")
-    add.add_argument("--out", type=Path, help="folder for the images (default: the folder of the JSON files)")
-    add.add_argument("--concurrency", type=int, default=32, help="downloads at a time (%(default)s)")
-    add.add_argument("--timeout", type=float, default=10, help="seconds to wait for a server (%(default)s)")
-    add.add_argument("--retries", type=int, default=3, help="retries after a temporary failure (%(default)s)")
-    add.add_argument("--limit", type=int, metavar="N", help="take only the first N images of each file")
-    add.add_argument(
-        "--allow-private", action="store_true", help="also download from this machine and private networks"
-    )
-    add.set_defaults(run=_download)
-
-
 def _add_out(add: argparse.ArgumentParser) -> None:
     add.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="the folder to make")
     add.add_argument(
-        "--workers", type=_at_least_1, metavar="N", help="images processed in parallel (default: one per core)"
+        "--workers", type=at_least_1, metavar="N", help="images processed in parallel (default: one per core)"
     )
 
 
@@ -261,12 +232,6 @@ def _add_groups(add: argparse.ArgumentParser, default: str) -> None:
     add.add_argument(
         "--groups", type=_names, metavar="A,B,...", help=f"attribute groups, separated by commas (default: {default})"
     )
-
-
-def _at_least_1(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is out of range; it must be at least 1")
-    return int(text)
 
 
 def _names(text: str) -> list[str]:

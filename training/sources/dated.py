@@ -1,14 +1,12 @@
 """Synthetic dates and shops for the products of a labeled data set, with known trends to test trend detection."""
 
-import csv
-import io
 from collections.abc import Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
 
-from fashion.files import write_atomically
+from fashion.files import write_csv
 from training.sources.extract import ENDING, as_photographs, true_labels
 from training.sources.opening import is_training_format
 from training.sources.writer import SPLITS
@@ -43,15 +41,13 @@ def dated_catalog(
     if not is_training_format(Path(folder)):
         return photographs
     rng = np.random.default_rng(0)
-    file = io.StringIO(newline="")
-    writer = csv.writer(file)
-    writer.writerow(("id", "image", "date", "shop"))
+    rows = []
     for photo in sorted(photographs.glob(f"*{ENDING}")):
         names = {name for labels in true_labels(photo).values() for name in labels or ()}
         shop = SHOPS[int(rng.random() >= (LEANING if leaning in names else 0.5))]
         day = _day(rng, (rising in names) - (falling in names))
-        writer.writerow((photo.stem, f"{PHOTOGRAPHS}/{photo.name}", day.isoformat(), shop))
-    return write_atomically(out / TABLE_FILE, file.getvalue())
+        rows.append((photo.stem, f"{PHOTOGRAPHS}/{photo.name}", day.isoformat(), shop))
+    return write_csv(out / TABLE_FILE, ("id", "image", "date", "shop"), rows)
 
 
 def _day(rng: np.random.Generator, trend: int) -> date:

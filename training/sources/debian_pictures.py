@@ -1,6 +1,5 @@
 """Collects pictures that show no product from packages of Debian, for training and validating the product gate."""
 
-import csv
 import io
 import os
 import re
@@ -18,6 +17,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from fashion.errors import DataError, InvalidImage, SettingError
+from fashion.files import write_csv
 from fashion.orientation import upright
 from fashion.preprocess import ENDINGS, decode
 from training.sources.holdout import hash_fraction
@@ -161,8 +161,7 @@ class _Collection:
 
     def write_tables(self) -> None:
         for split, rows in self.rows.items():
-            with (self.folder / f"{split}.csv").open("w", newline="", encoding="utf-8") as file:
-                csv.writer(file).writerows([("image", "kind"), *rows])
+            write_csv(self.folder / f"{split}.csv", ("image", "kind"), rows)
 
     def __str__(self) -> str:
         counts = {split: Counter(kind for _, kind in rows) for split, rows in self.rows.items()}

@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from fashion.errors import DataError
-from fashion.files import write_atomically
+from fashion.files import write_atomically, write_json
 from training.sources.opening import is_training_format, read_description
 from training.sources.writer import ID, IMAGE
 
@@ -96,6 +96,6 @@ def _rows(folder: Path, splits: Sequence[str]) -> Iterator[dict[str, Any]]:
 
 def _write(cells: dict[str, Any], out: Path, groups: Sequence[str]) -> dict[str, Any]:
     truth = {"id": cells[ID], "labels": {group: cells[group] for group in groups}}
-    write_atomically(out.with_suffix(LABELS_ENDING), json.dumps(truth, ensure_ascii=False, indent=1) + "\n")
+    write_json(out.with_suffix(LABELS_ENDING), truth)
     write_atomically(out, cells[IMAGE]["bytes"])
     return truth

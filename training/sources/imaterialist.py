@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from fashion.errors import DataError
-from fashion.spelling import did_you_mean
+from fashion.spelling import check_groups
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.photographs import Candidate, write_checked
 from training.sources.writer import ImportSummary, UnusedRow
@@ -28,7 +28,6 @@ class AnnotatedImage:
     """One image of the challenge; `label_ids` is None if the file has no annotations, as for the test split."""
 
     id: str
-    urls: tuple[str, ...]
     label_ids: tuple[str, ...] | None
 
 
@@ -51,7 +50,7 @@ def import_imaterialist(
         DataError: no JSON file, a broken one, an unknown group, no usable image.
     """
     files = find_files(source)
-    groups = check_groups(groups)
+    groups = challenge_groups(groups)
     entries = {split: read_entries(path) for split, path in files.items()}
     total = sum(map(len, entries.values()))
     candidates = (
@@ -77,18 +76,15 @@ def find_files(source: Path) -> dict[str, Path]:
     return files
 
 
-def check_groups(groups: Sequence[str] | None) -> tuple[str, ...]:
+def challenge_groups(groups: Sequence[str] | None) -> tuple[str, ...]:
     """The groups, or all eight for None. Raises DataError for one that iMaterialist does not have."""
     known = imaterialist().groups
-    for group in groups or ():
-        if group not in known:
-            hint = did_you_mean(group, known)
-            raise DataError(f"iMaterialist has no attribute group {group!r}{hint}; its groups are: {', '.join(known)}")
+    check_groups("iMaterialist", groups or (), known)
     return tuple(groups or known)
 
 
 def read_entries(path: Path) -> list[AnnotatedImage]:
-    """The images of one JSON file with their URLs and label ids. Raises DataError for anything else."""
+    """The images of one JSON file with their label ids. Raises DataError for anything else."""
     try:
         content = json.loads(path.read_bytes())
     except OSError as error:
@@ -100,15 +96,15 @@ def read_entries(path: Path) -> list[AnnotatedImage]:
             _key(item, "image_id", "imageId"): _texts(item.get("label_id", item.get("labelId")))
             for item in content.get("annotations", ())
         }
-        urls = [(_key(item, "image_id", "imageId"), _texts(item.get("url"))) for item in content["images"]]
+        ids = [_key(item, "image_id", "imageId") for item in content["images"]]
     except (KeyError, TypeError, AttributeError):
         raise DataError(
             f"{path} is not laid out as the files of the iMaterialist challenge: expected an object with 'images', a "
             "list of objects with image_id and url, and 'annotations', a list of objects with image_id and label_id"
         ) from None
-    if not urls:
+    if not ids:
         raise DataError(f"{path} lists no image")
-    return [AnnotatedImage(name, of_image, label_ids.get(name)) for name, of_image in urls]
+    return [AnnotatedImage(image_id, label_ids.get(image_id)) for image_id in ids]
 
 
 def names_by_group(label_ids: Sequence[str], taxonomy: Taxonomy, groups: Sequence[str]) -> dict[str, list[str] | None]:

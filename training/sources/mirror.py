@@ -17,7 +17,7 @@ from fashion.tables.reading import Table
 from fashion.taxonomy import imaterialist
 from training.sources.catalog import find_tables, read_candidates, splits_by_hash
 from training.sources.columns import find_layout
-from training.sources.imaterialist import check_groups
+from training.sources.imaterialist import challenge_groups
 from training.sources.photographs import write_checked
 from training.sources.writer import ImportSummary
 
@@ -47,7 +47,7 @@ def import_mirror(
     Raises:
         DataError: no shard, a broken one, one with other columns, an unknown group, no usable row.
     """
-    groups = check_groups(groups)
+    groups = challenge_groups(groups)
     tables = [table for source in sources for table in find_tables(source)]
     for table in tables:
         if not is_mirror(table.table):

@@ -15,7 +15,7 @@ from training.sources.writer import ImportSummary, UnusedRow
 PRODUCT = "product"  # name of the only label column, which is empty
 
 
-def import_negatives(source: Path, out: Path, workers: int | None = None) -> ImportSummary:
+def import_negatives(source: Path, out: Path) -> ImportSummary:
     """Import photographs without a product into a new folder in the training format, with no annotations.
 
     Args:
@@ -23,7 +23,6 @@ def import_negatives(source: Path, out: Path, workers: int | None = None) -> Imp
             tenth is for validation, chosen by a hash of its path); or a catalog with train.csv and val.csv that have
             a column of file names. Label columns are not read.
         out: the folder to create.
-        workers: threads that check photographs; None takes one per core.
 
     Raises:
         DataError: no photograph, no usable one, or a broken table.
@@ -42,7 +41,7 @@ def import_negatives(source: Path, out: Path, workers: int | None = None) -> Imp
         hold_out = not any(isinstance(each, Candidate) and each.split == "val" for each in candidates)
         if not candidates:
             raise DataError(f"{source} holds no photograph ({', '.join(ENDINGS)}); put some into its train/ and val/")
-    return write_checked(candidates, len(candidates), out, [PRODUCT], str(source), workers, hold_out)
+    return write_checked(candidates, len(candidates), out, [PRODUCT], str(source), hold_out=hold_out)
 
 
 def _photographs(source: Path) -> Iterator[Candidate]:

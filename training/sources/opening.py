@@ -11,7 +11,7 @@ from typing import Any
 from fashion.errors import DataError
 from fashion.heic import HEIC_ENDINGS
 from fashion.preprocess import ENDINGS
-from fashion.spelling import did_you_mean
+from fashion.spelling import check_groups
 from fashion.tables.cells import first_photograph, text_cell
 from fashion.tables.columns import IMAGE_COLUMNS, IMAGE_FOLDERS, usual_name
 from fashion.tables.image_paths import FETCHED_FOLDER, named_folders
@@ -19,7 +19,7 @@ from fashion.tables.parquet import ParquetTable, names_photographs
 from fashion.tables.reading import TABLE_ENDINGS, open_table
 from fashion.taxonomy import Taxonomy, imaterialist
 from training.sources.catalog import find_tables, import_catalog, usual_groups
-from training.sources.imaterialist import FILES, check_groups, import_imaterialist
+from training.sources.imaterialist import FILES, challenge_groups, import_imaterialist
 from training.sources.mirror import import_mirror, is_mirror
 from training.sources.no_product import import_negatives
 from training.sources.writer import DATASET_FILE, FORMAT, ImportSummary, OutputExists
@@ -53,7 +53,7 @@ def open_folder(
     path, cache = Path(path), Path(cache)
     if is_training_format(path):
         if not partly:
-            _check_groups(path, groups)
+            check_groups(path, groups or (), read_description(path)["groups"])
         return path
     kind = _kind(path)
     if partly:
@@ -124,8 +124,8 @@ def load_taxonomy(folder: Path | str, groups: Sequence[str] | None = None) -> Ta
         DataError: the folder lacks a group, or the training rows have no label in one.
     """
     folder = Path(folder)
-    _check_groups(folder, groups)
     names = read_description(folder)["groups"]
+    check_groups(folder, groups or (), names)
     chosen = {group: names[group] for group in groups or names}
     empty = [group for group in groups or () if not chosen[group]]
     if empty or not any(chosen.values()):
@@ -165,7 +165,7 @@ def _existing_groups(kind: str, path: Path, groups: Sequence[str] | None) -> lis
 def _columns(kind: str, path: Path, groups: Sequence[str] | None) -> list[str] | None:
     """The groups to import to cover those requested: None for the importer's default, or the default and more."""
     if kind != "catalog":
-        check_groups(groups)  # always imports all eight
+        challenge_groups(groups)  # always imports all eight
         return None
     if not groups:
         return None
@@ -193,14 +193,6 @@ def _import(kind: str, path: Path, out: Path, groups: Sequence[str] | None, tell
     if kind == "mirror":
         return import_mirror([path], out)
     return import_catalog(path, out, groups, tell_choice=tell_choice)
-
-
-def _check_groups(folder: Path, groups: Sequence[str] | None) -> None:
-    known = read_description(folder)["groups"]
-    for group in groups or ():
-        if group not in known:
-            hint = did_you_mean(group, known)
-            raise DataError(f"{folder} has no attribute group {group!r}{hint}; its groups are: {', '.join(known)}")
 
 
 def _fingerprint(path: Path, cache: Path) -> str:

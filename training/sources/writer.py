@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from fashion.errors import DataError, SettingError
+from fashion.files import write_json
 from training.sources.products import Products
 
 FORMAT = 1  # increased when folders written earlier can no longer be read
@@ -120,8 +121,7 @@ def write_dataset(
             "source": source,
             "left_out": dict(writer.left_out.most_common()),
         }
-        text = json.dumps(description, indent=2, ensure_ascii=False)
-        (folder / DATASET_FILE).write_text(text + "\n", encoding="utf-8")
+        write_json(folder / DATASET_FILE, description)
     return ImportSummary(out, splits, description["left_out"])
 
 

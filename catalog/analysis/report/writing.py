@@ -4,7 +4,6 @@ The page embeds its plots, so it can be sent alone; the PNGs are for other uses.
 """
 
 import base64
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from catalog.analysis.tabular import (
     write_trends_csv,
 )
 from fashion.errors import SettingError
+from fashion.files import write_json
 from fashion.folders import atomic_folder, check_replaceable
 from fashion.pictures.pages import render_page
 
@@ -105,8 +105,7 @@ def _steady(found: Trends, group: str) -> list[LabelTrend]:
 
 
 def _write_page(folder: Path, kind: str, content: dict[str, Any], **contents: Any) -> None:
-    text = json.dumps(content, indent=1, ensure_ascii=False, allow_nan=False)
-    (folder / f"{kind}.json").write_text(text + "\n", encoding="utf-8")
+    write_json(folder / f"{kind}.json", content, allow_nan=False)
 
     def embedded(name: str) -> dict[str, str]:
         return {

@@ -17,6 +17,8 @@ Paint = Callable[[Floats, Floats, float], Floats]
 # Same arguments -> brightness (h, w), about 1
 Surface = Callable[[Floats, Floats, float], Floats]
 
+RIBS = 24.0  # of rib knit, per unit of width
+
 # Hue, saturation and value ranges (0 to 1) of each color name; distinguishable at 64 px
 COLORS: dict[str, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
     "Beige": ((0.095, 0.125), (0.20, 0.30), (0.82, 0.90)),
@@ -88,11 +90,11 @@ def surface(material: str, rng: np.random.Generator) -> tuple[Surface | None, fl
     return None, 0.0
 
 
-def ribbed(color: RGB, per_unit: float = 24.0) -> Cloth:
+def ribbed(color: RGB) -> Cloth:
     """Rib knit, as on cuffs and collars: fine lines along v."""
 
     def lines(u: Floats, v: Floats, pixel: float) -> Floats:
-        return 1 + np.float32(0.10) * np.sin(u * np.float32(2 * np.pi * per_unit))
+        return 1 + np.float32(0.10) * np.sin(u * np.float32(2 * np.pi * RIBS))
 
     return plain(color, surface=lines)
 

@@ -60,9 +60,9 @@ def soft(rng: np.random.Generator, strength: float = 1.0) -> Folds:
     return Folds(np.concatenate([along, other]))
 
 
-def draped(rng: np.random.Generator, start: float, strength: float = 1.0, reach: float = 1.2) -> Folds:
+def draped(rng: np.random.Generator, start: float, strength: float) -> Folds:
     """A skirt: lengthwise folds that grow towards the hem."""
-    return Folds(_waves(rng, 4, 0.0, 0.07, (9, 18), 0.085 * strength), start, reach)
+    return Folds(_waves(rng, 4, 0.0, 0.07, (9, 18), 0.085 * strength), start, reach=1.2)
 
 
 def wrinkled(rng: np.random.Generator, strength: float = 1.0) -> Folds:

@@ -76,10 +76,10 @@ def ellipse(x: float, y: float, rx: float, ry: float, steps: int = 28) -> Points
     return np.stack([x + rx * np.cos(turn), y + ry * np.sin(turn)], axis=1)
 
 
-def turned(points: Points, angle: float, about: tuple[float, float] = (0, 0)) -> Points:
-    """The points turned clockwise (y runs down) by an angle in radians."""
+def turned(points: Points, angle: float) -> Points:
+    """The points turned around the origin, clockwise (y runs down), by an angle in radians."""
     c, s = np.cos(angle), np.sin(angle)
-    return (points - about) @ np.array([[c, s], [-s, c]]) + about
+    return points @ np.array([[c, s], [-s, c]])
 
 
 def stroke(line: Points, width: float) -> Points:
