@@ -170,8 +170,8 @@ def test_a_label_that_is_answered_nowhere_has_a_batch_if_it_is_asked_for(
     scored = catalog(tmp_path / "scored", rows)
     asked = Label("color", "Red")
     assert asked not in [batch.label for batch in label_batches(scored)]
-    (batch,) = label_batches(scored, label=asked, size=3)
-    assert batch.products == ("p4", "p3", "p2")
+    (batch,) = label_batches(scored, label=asked)
+    assert batch.products == ("p4", "p3", "p2", "p1", "p0")
     assert "answered for no product" in batch.reason
     command = [str(scored.folder), "--queue", "batches", "--label", "color=Red"]
     assert main([*command, "--json"]) == 0
