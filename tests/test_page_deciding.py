@@ -42,6 +42,7 @@ def write_as_bob(scored: Path, *corrections: Correction) -> None:
 def test_nothing_more_is_asked_about_what_is_not_a_product(opened: Callable[..., Page]) -> None:
     tab = opened("/review")
     told, question = tab.locator("#told"), tab.locator("#question")
+    expect(told).to_contain_text("more loaded")  # so that the response awaited below is not of this first load
     with tab.expect_response("**/review/queue*") as response:
         tab.reload()
     expect(told).to_contain_text("more loaded")
