@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from fashion.heic import can_read_heic
 
 if TYPE_CHECKING:
     import requests
+    from playwright.sync_api import Browser, Page
     from proxy import Proxy
 
     from serving.torchserve import TorchServe
@@ -88,6 +89,24 @@ def postgres() -> Iterator[str]:
         except CannotStart as error:
             pytest.skip(f"no PostgreSQL: {error}")
         yield url
+
+
+@pytest.fixture(scope="module")
+def browser() -> "Iterator[Browser]":
+    """Chromium; not for the session, because Playwright's event loop would go on in the tests of other files."""
+    from browser_tabs import chromium
+
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def opened(browser: "Browser", url: str) -> "Iterator[Callable[..., Page]]":
+    """Opens pages of the test file's server, whose address is its fixture `url`."""
+    from browser_tabs import tabs
+
+    with tabs(browser, url) as open_page:
+        yield open_page
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from browser_tabs import EXPECTED, PATIENCE, PHONE, WIDE, chromium, tabs, violations
+from browser_tabs import EXPECTED, PATIENCE, PHONE, WIDE, violations
 from page_server import HOSTILE, STARTER, garment, garments_with_corrections, page, scored_garments
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -23,18 +23,6 @@ from catalog.scored.table import Scored
 def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with page(STARTER, scored_garments(tmp_path_factory.mktemp("page"))) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def opened(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    with tabs(browser, url) as open_page:
-        yield open_page
 
 
 @pytest.fixture(scope="module")

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from browser_tabs import EXPECTED, chromium, tabs
+from browser_tabs import EXPECTED
 from page_server import STARTER, page, scored_garments
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from catalog.scored.correction_store import IS, Correction, CorrectionStore
 
@@ -20,18 +20,6 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def url(scored: Path) -> Iterator[str]:
     with page(STARTER, scored) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def opened(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    with tabs(browser, url) as open_page:
-        yield open_page
 
 
 def write_as_bob(scored: Path, *corrections: Correction) -> None:

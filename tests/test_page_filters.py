@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 import pytest
 import requests
-from browser_tabs import EXPECTED, chromium, tabs
+from browser_tabs import EXPECTED
 from page_server import STARTER, page
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 from test_page import counts
 
 from catalog.score import score
@@ -32,18 +32,6 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     score(STARTER, [str(home / "products.csv")], home / "scored", workers=None)
     with page(STARTER, home / "scored") as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as running:
-        yield running
-
-
-@pytest.fixture
-def opened(browser: Browser, url: str) -> Iterator[Callable[..., Page]]:
-    with tabs(browser, url) as open_page:
-        yield open_page
 
 
 def choose_shelf(tab: Page) -> None:
@@ -83,16 +71,22 @@ def test_a_mistyped_filter_keeps_the_other_choices(url: str) -> None:
     assert all(text in wrong.text for text in ('value="price&lt;&lt;100"', 'value="S1" checked', 'value="40"'))
 
 
-def test_what_is_typed_while_a_list_loads_stays(opened: Callable[..., Page]) -> None:
-    tab = opened("/browse?where=price<100")
+def choose_shelf_of_a_slow_server(tab: Page) -> Route:
+    """Tick it; the list loads when the request that is returned goes on."""
     waiting: list[Route] = []
     tab.route("**/browse?*", lambda route: waiting.append(route), times=1)
     with tab.expect_request("**/browse?*"):
         choose_shelf(tab)
+    return waiting[0]
+
+
+def test_what_is_typed_while_a_list_loads_stays(opened: Callable[..., Page]) -> None:
+    tab = opened("/browse?where=price<100")
+    loading = choose_shelf_of_a_slow_server(tab)
     tab.locator("#where").click()
     tab.keyboard.press("Control+A")
     tab.keyboard.type("price<2")
-    waiting[0].continue_()
+    loading.continue_()
     expect(tab.locator("#found > .count")).to_have_text(f"{BRANDS // 2} products")
     expect(tab.locator("#where")).to_be_focused()
     tab.keyboard.type("0")
@@ -103,13 +97,10 @@ def test_what_is_typed_while_a_list_loads_stays(opened: Callable[..., Page]) -> 
 
 def test_a_text_that_was_typed_while_a_list_loaded_is_applied(opened: Callable[..., Page]) -> None:
     tab = opened("/browse")
-    waiting: list[Route] = []
-    tab.route("**/browse?*", lambda route: waiting.append(route), times=1)
-    with tab.expect_request("**/browse?*"):
-        choose_shelf(tab)
+    loading = choose_shelf_of_a_slow_server(tab)
     tab.locator("#where").click()
     tab.keyboard.type("price<20")
-    waiting[0].continue_()
+    loading.continue_()
     expect(tab.locator("#found > .count")).to_have_text(f"{BRANDS // 2} products")
     tab.keyboard.press("Tab")
     expect(tab.locator("#found > .count")).to_have_text("7 products")
