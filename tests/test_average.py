@@ -1,6 +1,7 @@
 """training.average."""
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -16,10 +17,12 @@ from training.fitting.runs import load_module
 COLORS = Taxonomy.from_columns({"color": ["Blue", "Red"]})
 
 
-def write_checkpoint(path: Path, arch: str = "resnet18", labels: Taxonomy = COLORS, size: int = 32) -> Path:
+def write_checkpoint(
+    path: Path, arch: str = "resnet18", labels: Taxonomy = COLORS, size: int = 32, border: Literal["keep", "cut"] = "keep"
+) -> Path:
     """A checkpoint with random weights and batch norm statistics."""
     module = FashionModule(arch=arch, weights="none")
-    module.build(labels, InputSpec(size=size), Gates())
+    module.build(labels, InputSpec(size=size, border=border), Gates())
     with torch.no_grad():
         for value in module.state_dict().values():
             if value.is_floating_point():
@@ -42,12 +45,18 @@ def test_the_mean_is_a_checkpoint_that_loads(tmp_path: Path, capsys: pytest.Capt
     assert "optimizer_states" not in torch.load(tmp_path / "mean.ckpt", weights_only=True)
 
 
+def test_trainings_at_several_sizes_get_the_size_of_the_first(tmp_path: Path) -> None:
+    paths = [write_checkpoint(tmp_path / f"{size}.ckpt", size=size) for size in (48, 32)]
+    assert main([*map(str, paths), "--out", str(tmp_path / "mean.ckpt")]) == 0
+    assert load_module(tmp_path / "mean.ckpt").spec.size == 48
+
+
 @pytest.mark.parametrize(
     ("other", "message"),
     [
         ({"arch": "resnet50"}, "another arch than"),
         ({"labels": Taxonomy.from_columns({"color": ["Blue", "Green"]})}, "another labels than"),
-        ({"size": 48}, "another input than"),
+        ({"border": "cut"}, "another input than"),
     ],
 )
 def test_other_networks_are_refused(

@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 import requests
@@ -10,6 +11,7 @@ from page_server import STARTER, page
 from playwright.sync_api import Page, Route, expect
 from test_page import counts
 
+from catalog import index
 from catalog.score import score
 from page.browsing.facets import MOST_VALUES
 from training.sources.drawing import draw
@@ -30,6 +32,7 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
                 [number, f"{number}.jpg", f"Garment {number}", 5 + number, f"Brand {number}", f"S{number % 2}"]
             )
     score(STARTER, [str(home / "products.csv")], home / "scored", workers=None)
+    assert index.main([str(home / "scored")]) == 0
     with page(STARTER, home / "scored") as address:
         yield address
 
@@ -125,3 +128,59 @@ def test_a_server_that_fails_leaves_the_list(
     tab.get_by_role("button", name="Apply").click()
     expect(tab.locator("#found > .count")).to_have_text(f"{BRANDS // 2} products")
     expect(tab.locator("#found > .failed")).to_have_count(0)
+
+
+def test_a_photograph_is_searched_among_changed_filters(opened: Callable[..., Page], tmp_path: Path) -> None:
+    draw(1, 160)[0].save(tmp_path / "mine.jpg")
+    tab = opened("/browse")
+    tab.locator("#words").fill("Garment 7")
+    tab.set_input_files("#photograph", tmp_path / "mine.jpg")
+    count = tab.locator("#found > .count")
+    # Four of them, because the others are duplicates; the filters count all products.
+    expect(count).to_have_text("4 products, the most similar to the photograph first")
+    expect(tab.locator("label:has(#choice-shelf-S0) .count")).to_have_text(str(BRANDS // 2))
+    expect(tab.locator("#words")).to_have_value("")
+    expect(tab.locator("#query")).to_contain_text("Similar to mine.jpg")
+    expect(tab.locator("#photograph-note")).to_have_count(0)
+    choose_shelf(tab)
+    expect(count).to_have_text("2 products, the most similar to the photograph first")
+    shown = tab.locator("#query img").evaluate("async (image) => { await image.decode(); return image.naturalWidth; }")
+    assert shown == 160
+    tab.locator("#where").fill("price<<3")
+    tab.locator("#where").press("Enter")
+    EXPECTED.append("status of 400")
+    expect(tab.locator("#found > .failed")).to_contain_text("expected a value for 'price'")
+    tab.locator("#where").fill("price<20")
+    tab.locator("#where").press("Enter")
+    expect(count).to_have_text("2 products, the most similar to the photograph first")
+    expect(tab.locator("label:has(#choice-shelf-S1) .count")).to_have_text("7")
+    tab.get_by_role("button", name="Remove").click()
+    expect(count).to_have_text("7 products")
+    expect(tab.locator("#query")).to_have_count(0)
+
+
+def test_words_replace_a_photograph_and_back_shows_the_earlier_list(opened: Callable[..., Page], tmp_path: Path) -> None:
+    draw(1, 160)[0].save(tmp_path / "mine.jpg")
+    tab = opened("/browse")
+    choose_shelf(tab)
+    count = tab.locator("#found > .count")
+    expect(count).to_have_text(f"{BRANDS // 2} products")
+    tab.set_input_files("#photograph", tmp_path / "mine.jpg")
+    expect(count).to_contain_text("the most similar to the photograph first")
+    tab.locator("#words").fill("Garment 7")
+    tab.locator("#words").press("Enter")
+    expect(count).to_contain_text("the best for “Garment 7” first")
+    expect(tab.locator("#query")).to_have_count(0)
+    tab.go_back()
+    tab.go_back()
+    expect(count).to_have_text(f"{BRANDS // 2} products")
+
+
+def test_a_file_that_is_no_photograph_leaves_the_filters(opened: Callable[..., Page], tmp_path: Path) -> None:
+    (tmp_path / "notes.jpg").write_text("no photograph")
+    tab = opened("/browse")
+    EXPECTED.append("status of 400")
+    tab.set_input_files("#photograph", tmp_path / "notes.jpg")
+    expect(tab.locator("#found > .failed")).to_be_visible()
+    tab.get_by_role("button", name="Remove").click()
+    expect(tab.locator("#found > .count")).to_have_text(f"{BRANDS} products")

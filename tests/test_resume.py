@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from training import fit
 from training.data.loading import set_up_worker
+from training.fitting import checkpoint_files
 from training.fitting.stopping import TrainingStopped
 
 pytestmark = pytest.mark.usefixtures("memory_is_freed")
@@ -68,9 +69,10 @@ class SignalAtStep(Callback):
             os.kill(os.getpid(), self.number)
 
 
-def train_until(number: int, step: int, arguments: list[str]) -> None:
-    """Train in this process until it gets a signal."""
+def train_until(number: int, step: int, arguments: list[str], save_every: float) -> None:
+    """Train in this process until it gets a signal, with a checkpoint at least every `save_every` seconds."""
     fit.quiet()
+    checkpoint_files.SAVE_EVERY = save_every
     instantiate = fit.FashionCLI.instantiate_trainer
 
     def with_signal(cli: fit.FashionCLI) -> Trainer:
@@ -87,11 +89,11 @@ def train_until(number: int, step: int, arguments: list[str]) -> None:
         fit.FashionCLI.instantiate_trainer = instantiate  # type: ignore[method-assign]
 
 
-def train_in_a_process(number: int, step: int, arguments: list[str]) -> None:
+def train_in_a_process(number: int, step: int, arguments: list[str], save_every: float = 600.0) -> None:
     """Train in a separate process, which is ended by the signal."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["training.fit"])  # imported once for all processes
-    process = context.Process(target=train_until, args=(number, step, arguments))
+    process = context.Process(target=train_until, args=(number, step, arguments, save_every))
     process.start()
     process.join(120)
     assert process.exitcode == (0 if number == signal.SIGTERM else -number)
@@ -184,3 +186,9 @@ def test_a_validation_within_an_epoch_is_a_point_to_resume_from(small: list[str]
     assert torch.load(parts / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == STEPS + 2
     fit.train(["--run", str(parts), "--resume"])
     check_alike(parts, whole)
+
+
+def test_a_killed_training_loses_what_came_after_the_last_regular_checkpoint(small: list[str], tmp_path: Path) -> None:
+    flags = ["--config", str(CONFIGS / "sample.yaml"), *small, "--data.workers", "0", "--run", str(tmp_path)]
+    train_in_a_process(signal.SIGKILL, STEPS + 3, flags, save_every=0.0)
+    assert torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)["global_step"] == STEPS + 3

@@ -249,6 +249,8 @@ def test_invalid_settings(index: Index, how: SearchOptions, message: str) -> Non
 def test_an_unknown_id(index: Index) -> None:
     with pytest.raises(DataError, match="has no product with the id 'p4000'"):
         index.search("p4000")
+    with pytest.raises(SettingError, match="product ids are text: write '4000' instead of 4000"):
+        index.search(4000)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

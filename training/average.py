@@ -25,7 +25,8 @@ SAME = ("arch", "labels", "gates", "input")  # hyperparameters that determine wh
 def average(checkpoints: Sequence[Path], out: Path) -> None:
     """Write a checkpoint with the mean of the weights of several others.
 
-    Batch norm statistics are averaged too. The file can be exported and used as initial weights, but not resumed.
+    Batch norm statistics are averaged too; the input size is the first's. The file can be exported and used as initial
+    weights, but not resumed.
 
     Args:
         checkpoints: two or more, written by `training.fit`.
@@ -38,10 +39,10 @@ def average(checkpoints: Sequence[Path], out: Path) -> None:
     if len(checkpoints) < 2:
         raise SettingError("an average needs two or more checkpoints")
     contents = [_read(path) for path in checkpoints]
-    first = contents[0]
-    for path, content in zip(checkpoints[1:], contents[1:], strict=True):
+    first, *others = contents
+    for path, content in zip(checkpoints[1:], others, strict=True):
         for name in SAME:
-            if content["hyper_parameters"].get(name) != first["hyper_parameters"].get(name):
+            if _meaning(content, name) != _meaning(first, name):
                 raise BundleError(
                     f"{path} has another {name} than {checkpoints[0]}; average checkpoints of one network"
                 )
@@ -55,6 +56,12 @@ def _read(path: Path) -> Mapping[str, Any]:
         raise BundleError(f"no checkpoint {str(path)!r}; a training writes RUN/checkpoints/best.ckpt and last.ckpt")
     load_module(path)  # raises a clear error for a file that is not a checkpoint of this project
     return torch_files.read(path)
+
+
+def _meaning(checkpoint: Mapping[str, Any], name: str) -> Any:
+    """A hyperparameter, without the input's size: convolutions mean the same at every size."""
+    value = checkpoint["hyper_parameters"].get(name)
+    return {key: each for key, each in value.items() if key != "size"} if name == "input" else value
 
 
 def _mean(values: Sequence[Tensor]) -> Tensor:

@@ -27,7 +27,7 @@ from catalog.similar.manifest import IndexManifest
 from catalog.similar.matches import Match, Product, match, product_of
 from catalog.similar.settings import LIMIT, SearchOptions, SearchSettings, check_examples
 from catalog.similar.spaces import Measure, diverse, scores, unit_vectors
-from fashion.errors import DataError, InvalidImage, one_line
+from fashion.errors import DataError, InvalidImage, SettingError, one_line
 
 if TYPE_CHECKING:
     from fashion.predictor import Predictor
@@ -91,7 +91,15 @@ class Index:
         return self.products([id])[0]
 
     def products(self, ids: Sequence[str]) -> list[Product]:
-        """The products with these ids, in this order. Raises DataError for an unknown id."""
+        """The products with these ids, in this order.
+
+        Raises:
+            DataError: an unknown id.
+            SettingError: an id that is not text.
+        """
+        for id in ids:
+            if not isinstance(id, str):  # such as a number of a pandas table
+                raise SettingError(f"product ids are text: write {str(id)!r} instead of {id!r}")
         found = {product.id: product for product in self._fetch([point_id(id) for id in ids])}
         for id in ids:
             if id not in found:
@@ -147,7 +155,7 @@ class Index:
         where = self.condition(settings.where)
         if query is None:
             return [Match(product, None, {}, {}) for product in self._listed(where, settings)]
-        if isinstance(query, str):
+        if not isinstance(query, Product):
             query = self.product(query)
         others = exclude_products([query.id], self.manifest) if query.payload else None
         known = [query] if query.payload and not settings.duplicates else []

@@ -88,7 +88,7 @@ def _list_products(shop: Shop, selection: ListSelection) -> ProductList:
 
 
 def like_photograph(shop: Shop, predictor: Predictor, selection: ListSelection, photo: bytes) -> ProductList:
-    """The products most similar to a photograph, among those that pass a selection.
+    """The products most similar to a photograph, among those that pass a selection; the facets count all of these.
 
     Raises:
         FashionError: the photograph or the filter cannot be used, or there is no index.
@@ -98,9 +98,9 @@ def like_photograph(shop: Shop, predictor: Predictor, selection: ListSelection, 
     query = index.photograph(photo, predictor)
     with shop.lock:
         matches = index.search(query, where=selection.filter() or None, limit=PAGE_SIZE)
-    kept: np.ndarray = np.zeros(len(shop), bool)
-    kept[shop.rows([match.product.id for match in matches])] = True
-    return ProductList(len(matches), 1, 1, cards_of_matches(shop, matches), facets(shop, selection, kept, kept))
+    every: np.ndarray = np.ones(len(shop), bool)
+    counted = facets(shop, selection, shop.filter_mask(selection.filter()), every)
+    return ProductList(len(matches), 1, 1, cards_of_matches(shop, matches), counted)
 
 
 def _searched(shop: Shop, selection: ListSelection) -> WordSearch:

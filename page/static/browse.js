@@ -1,21 +1,23 @@
 // Filters apply as soon as they are chosen: the page is fetched again and the changed parts are replaced, so that
-// focus and unfolded sections are kept. Without this script the forms work by their buttons.
+// focus and unfolded sections are kept. A photograph to search by is kept too, and sent again with every change of the
+// filters. Without this script the forms work by their buttons.
 
 import { element } from "./elements.js";
 import { request } from "./server_requests.js";
 
 const form = () => document.getElementById("filters");
-let newest; // URL requested last; responses to earlier ones are ignored
+let newest; // an object for the request sent last; responses to earlier ones are ignored
+let photograph = null; // the file that products are compared with, and its blob: address
 let typed = new Map(); // texts by name that were typed while a list was loaded, and that it does not consider
 let isReplacing = false;
 
 async function load(address, remember) {
-  newest = address;
+  const wanted = {};
+  newest = wanted;
   typed.clear();
   const sent = texts();
   const page = await fetchPage(address).catch((error) => error);
-  if (newest !== address) return;
-  newest = null; // ignore a second response for the same URL
+  if (newest !== wanted) return;
   if (page instanceof Error) {
     report(page.message);
     return;
@@ -26,6 +28,8 @@ async function load(address, remember) {
   isReplacing = true;
   for (const id of ["filters", "found", "by-photograph"]) document.getElementById(id).replaceWith(page.getElementById(id));
   isReplacing = false;
+  document.getElementById("photograph-note")?.remove(); // it is for pages without this script
+  if (photograph) document.getElementById("found").prepend(shownPhotograph());
   for (const [id, open] of unfolded) {
     const details = id ? document.getElementById(id) : document.querySelector("#filters > details");
     if (details) details.open = open;
@@ -38,10 +42,30 @@ async function load(address, remember) {
 }
 
 async function fetchPage(address) {
-  const response = await request(address);
+  const body = new FormData();
+  if (photograph) body.append("photograph", photograph.file);
+  const response = await request(address, photograph ? { method: "POST", body } : {});
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (!page.getElementById("filters")) throw new Error(`the server answered with status ${response.status}; try again`);
   return page;
+}
+
+// The photograph that the list is sorted by, and a button that removes it.
+function shownPhotograph() {
+  const { file, url } = photograph;
+  const remove = element("button", { type: "button", textContent: "Remove", onclick: () => { compareWith(null); load(address(), true); } });
+  return element("p", { class: "query", id: "query" }, element("img", { src: url, alt: "" }), element("span", { textContent: `Similar to ${file.name}` }), remove);
+}
+
+function compareWith(file) {
+  if (photograph) URL.revokeObjectURL(photograph.url);
+  photograph = file && { file, url: URL.createObjectURL(file) };
+}
+
+function searchByPhotograph(file) {
+  compareWith(file);
+  document.getElementById("words").value = ""; // one search at a time
+  load(address(), true);
 }
 
 function report(message) {
@@ -57,22 +81,25 @@ function address() {
   return `/browse?${parameters}`;
 }
 
-document.addEventListener("change", (event) => {
+document.addEventListener("change", ({ target }) => {
   if (isReplacing) return; // removing a text that has the focus also is a "change" of it
-  if (event.target.form?.id === "filters") load(address(), true);
-  if (event.target.id === "photograph") {
-    newest = null;
-    event.target.form.requestSubmit();
-  }
+  if (target.id === "words") compareWith(null);
+  if (target.form?.id === "filters") load(address(), true);
+  if (target.id === "photograph" && target.files.length) searchByPhotograph(target.files[0]);
 });
 // A text that was restored by `load` causes no "change" when it is left.
 document.addEventListener("focusout", ({ target }) => {
   if (typed.has(target.name) && !isReplacing) load(address(), true);
 });
 document.addEventListener("submit", (event) => {
-  if (event.target.id !== "filters") return;
+  const { id } = event.target;
+  if (id !== "filters" && id !== "by-photograph") return;
   event.preventDefault();
-  load(address(), true);
+  if (id === "filters") load(address(), true);
+  else searchByPhotograph(document.getElementById("photograph").files[0]);
 });
-addEventListener("popstate", () => load(location.href, false));
+addEventListener("popstate", () => {
+  compareWith(null); // an address holds filters and words only
+  load(location.href, false);
+});
 if (matchMedia("(max-width: 44rem)").matches) document.querySelector("#filters > details").open = false;

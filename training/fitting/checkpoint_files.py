@@ -1,5 +1,6 @@
 """Writing of checkpoints."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,10 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
+from training.fitting.stopping import is_check_step, on_any_rank
 from training.weights import torch_files
+
+SAVE_EVERY = 600.0  # s of training between two checkpoints: what a crash or a power cut may cost
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
@@ -22,11 +26,26 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
 
 class SaveWithinEpoch(Checkpoint):
-    """Saves the last weights also after validations within an epoch, see `--trainer.val_check_interval`."""
+    """Saves the last weights within an epoch: every ten minutes, and after validations within it."""
 
     def __init__(self, checkpoint: Path) -> None:
         self.checkpoint = checkpoint
+        self.saved = time.monotonic()
+
+    def on_train_start(self, trainer: Trainer, module: LightningModule) -> None:
+        self.saved = time.monotonic()
+
+    def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int) -> None:
+        if trainer.is_last_batch or not is_check_step(trainer, i):  # after the last batch the epoch's end saves
+            return
+        if on_any_rank(trainer, time.monotonic() - self.saved > SAVE_EVERY):
+            self._save(trainer)
 
     def on_validation_end(self, trainer: Trainer, module: LightningModule) -> None:
         if not trainer.is_last_batch:
+            self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        if not trainer.fast_dev_run:  # type: ignore[attr-defined]
             trainer.save_checkpoint(self.checkpoint)
+        self.saved = time.monotonic()

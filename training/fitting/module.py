@@ -27,6 +27,7 @@ from training.weights import first_weights
 from training.weights.batch_norms import unfold
 
 MONITOR = "val/best_micro_f1"
+MOST_SIZES = 64  # image sizes that are compiled; torch runs further ones without compiling, its default is 8
 NO_GROWTH = ImageGrowth()
 DEFAULT_INITIALIZATION = Initialization()
 
@@ -52,7 +53,7 @@ class FashionModule(LightningModule):
         growth: see `training.fitting.growing.ImageGrowth`.
         init: see `training.fitting.initialization.Initialization`.
         channels_last: use the channels-last memory format: faster convolutions on most machines.
-        compile: speed up the network by torch.compile, after a few minutes of compiling.
+        compile: speed up training steps by torch.compile, after about a minute of compiling for each image size.
 
     Raises:
         SettingError: a value out of its range.
@@ -138,7 +139,9 @@ class FashionModule(LightningModule):
         if stage == "fit" and self.hparams["frozen"]:
             self._freeze(self.hparams["frozen"])
         if stage == "fit" and self.hparams["compile"]:
-            self.network.compile()
+            # Once for each image size: code for variable sizes took over five minutes to compile for an EfficientNet.
+            torch._dynamo.config.recompile_limit = MOST_SIZES  # no public name
+            self.network.compile(dynamic=False)
 
     def _freeze(self, count: int) -> None:
         """Freeze the first stages. Lightning leaves modules that are in evaluation mode as they are."""
@@ -195,7 +198,8 @@ class FashionModule(LightningModule):
         return loss
 
     def validation_step(self, batch: Sample, batch_idx: int) -> None:
-        logits, targets = self(batch["pixels"]).logits, batch["targets"]
+        # `forward` is never compiled; for evaluation, compiling would take longer than it saves.
+        logits, targets = self.network.forward(self.normalize(batch["pixels"])).logits, batch["targets"]
         self.val_loss.update(*self.loss(logits, targets, self.groups))
         labels = len(self.taxonomy)
         self.scores.update(self.loss.label_logits(logits, self.groups)[:, :labels], targets[:, :labels])

@@ -64,7 +64,7 @@ class StopOnSignal(Checkpoint):
         signal.signal(signal.SIGTERM, self._receive)
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int) -> None:
-        if not trainer.is_last_batch and _is_check_step(trainer, i):
+        if not trainer.is_last_batch and is_check_step(trainer, i):
             self._stop_if_asked(trainer)
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -80,7 +80,7 @@ class StopOnSignal(Checkpoint):
         self.training = False
 
     def _stop_if_asked(self, trainer: Trainer) -> None:
-        if _on_any_rank(trainer, self.received is not None):
+        if on_any_rank(trainer, self.received is not None):
             saved = None if trainer.fast_dev_run else self.checkpoint  # type: ignore[attr-defined]
             if saved is not None:
                 trainer.save_checkpoint(saved)
@@ -104,16 +104,18 @@ class StopOnNan(Callback):
             self._check(trainer, trainer.callback_metrics["val/loss"].item(), "validation")
 
     def _check(self, trainer: Trainer, loss: float, which: str) -> None:
-        if _on_any_rank(trainer, not math.isfinite(loss)):
+        if on_any_rank(trainer, not math.isfinite(loss)):
             raise SettingError(
                 f"the training diverged: the {which} loss is not finite in epoch {trainer.current_epoch + 1}, at step "
                 f"{trainer.global_step}; lower --model.lr (--find_lr suggests one) or set --trainer.precision 32-true"
             )
 
 
-def _is_check_step(trainer: Trainer, i: int) -> bool:
+def is_check_step(trainer: Trainer, i: int) -> bool:
+    """Whether all ranks take part in a check after step `i` of the epoch."""
     return trainer.world_size == 1 or i % CHECK_EVERY == 0
 
 
-def _on_any_rank(trainer: Trainer, here: bool) -> bool:
+def on_any_rank(trainer: Trainer, here: bool) -> bool:
+    """Whether a condition holds on any rank; all ranks must call it."""
     return bool(trainer.strategy.reduce_boolean_decision(here, all=False))
