@@ -18,7 +18,11 @@ COLORS = Taxonomy.from_columns({"color": ["Blue", "Red"]})
 
 
 def write_checkpoint(
-    path: Path, arch: str = "resnet18", labels: Taxonomy = COLORS, size: int = 32, border: Literal["keep", "cut"] = "keep"
+    path: Path,
+    arch: str = "resnet18",
+    labels: Taxonomy = COLORS,
+    size: int = 32,
+    border: Literal["keep", "cut"] = "keep",
 ) -> Path:
     """A checkpoint with random weights and batch norm statistics."""
     module = FashionModule(arch=arch, weights="none")

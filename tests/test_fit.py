@@ -499,7 +499,9 @@ def test_a_compiled_network_is_saved_under_the_same_names(
     monkeypatch.setattr(torch.nn.Module, "compile", partialmethod(torch.nn.Module.compile, backend="eager"))
     counters.clear()
     growing = ["--data.input.size", "64", "--model.growth.start", "0.5", "--model.growth.until", "0.8"]
-    fit.train([*flags, *growing, "--model.compile", "true", "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")])
+    fit.train(
+        [*flags, *growing, "--model.compile", "true", "--trainer.max_epochs", "1", "--run", str(tmp_path / "run")]
+    )
     assert counters["stats"]["unique_graphs"] == 3  # for 32, 48 and 64 px; none for variable sizes or validation
     assert set(weights(tmp_path / "run")) == set(weights(finished))
 

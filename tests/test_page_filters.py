@@ -159,7 +159,9 @@ def test_a_photograph_is_searched_among_changed_filters(opened: Callable[..., Pa
     expect(tab.locator("#query")).to_have_count(0)
 
 
-def test_words_replace_a_photograph_and_back_shows_the_earlier_list(opened: Callable[..., Page], tmp_path: Path) -> None:
+def test_words_replace_a_photograph_and_back_shows_the_earlier_list(
+    opened: Callable[..., Page], tmp_path: Path
+) -> None:
     draw(1, 160)[0].save(tmp_path / "mine.jpg")
     tab = opened("/browse")
     choose_shelf(tab)
