@@ -80,6 +80,8 @@ def choose_shelf_of_a_slow_server(tab: Page) -> Route:
     tab.route("**/browse?*", lambda route: waiting.append(route), times=1)
     with tab.expect_request("**/browse?*"):
         choose_shelf(tab)
+    while not waiting:  # the handler may be called after the request is reported
+        tab.wait_for_timeout(10)
     return waiting[0]
 
 
