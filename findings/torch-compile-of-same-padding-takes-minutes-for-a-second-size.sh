@@ -3,11 +3,10 @@
 #
 # Versions: torch 2.15.0, timm 1.0.31, Python 3.11, CPU.
 # Behavior: by default torch.compile compiles the first image size for that size alone, and at the second size once more, for
-#   every size. timm's networks with TensorFlow's padding (`tf_efficientnet_lite0` has five such layers, one after the other)
-#   compute it from the size of each feature map, so sizes become divisions within divisions, and simplifying these takes
-#   nearly all of the time: each further layer makes it ten times as long. Nothing is shown meanwhile, so a training that
-#   validates at another size than it trains at seems to hang. With symmetric padding, or with dynamic=False, the second size
-#   takes about as long as the first.
+#   every size. timm's networks with TensorFlow's padding (`tf_efficientnet_lite0` has five such layers) compute it from the
+#   size of each feature map, so sizes become divisions within divisions, and simplifying these takes nearly all of the time:
+#   the third layer makes it ten times as long. Nothing is shown meanwhile, so a training that validates at another size than
+#   it trains at seems to hang. With symmetric padding, or with dynamic=False, the second size takes about as long as the first.
 # Output (2 cores, beside other work), seconds until the first result at 160 px and at 192 px:
 #   symmetric padding, 3 layers                    17.5     3.6
 #   "same" padding, 3 layers, dynamic=False         2.0     4.5

@@ -8,7 +8,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning import LightningModule, Trainer
 from pytorch_lightning.callbacks import Checkpoint
 
-from training.fitting.stopping import is_check_step, on_any_rank
+from training.fitting.stopping import CHECK_EVERY, on_any_rank
 from training.weights import torch_files
 
 SAVE_EVERY = 600.0  # s of training between two checkpoints: what a crash or a power cut may cost
@@ -36,7 +36,8 @@ class SaveWithinEpoch(Checkpoint):
         self.saved = time.monotonic()
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int) -> None:
-        if trainer.is_last_batch or not is_check_step(trainer, i):  # after the last batch the epoch's end saves
+        # Only where `StopOnNan` has just found the loss finite. After the last batch the epoch's end saves.
+        if i % CHECK_EVERY or trainer.is_last_batch:
             return
         if on_any_rank(trainer, time.monotonic() - self.saved > SAVE_EVERY):
             self._save(trainer)

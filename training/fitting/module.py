@@ -139,7 +139,7 @@ class FashionModule(LightningModule):
         if stage == "fit" and self.hparams["frozen"]:
             self._freeze(self.hparams["frozen"])
         if stage == "fit" and self.hparams["compile"]:
-            # Once for each image size: code for variable sizes took over five minutes to compile for an EfficientNet.
+            # Once for each image size: code for variable sizes took over eight minutes to compile for an EfficientNet.
             torch._dynamo.config.recompile_limit = MOST_SIZES  # no public name
             self.network.compile(dynamic=False)
 

@@ -64,7 +64,7 @@ class StopOnSignal(Checkpoint):
         signal.signal(signal.SIGTERM, self._receive)
 
     def on_train_batch_end(self, trainer: Trainer, module: LightningModule, outputs: Any, batch: Any, i: int) -> None:
-        if not trainer.is_last_batch and is_check_step(trainer, i):
+        if not trainer.is_last_batch and _is_check_step(trainer, i):
             self._stop_if_asked(trainer)
 
     def on_validation_start(self, trainer: Trainer, module: LightningModule) -> None:
@@ -111,8 +111,7 @@ class StopOnNan(Callback):
             )
 
 
-def is_check_step(trainer: Trainer, i: int) -> bool:
-    """Whether all ranks take part in a check after step `i` of the epoch."""
+def _is_check_step(trainer: Trainer, i: int) -> bool:
     return trainer.world_size == 1 or i % CHECK_EVERY == 0
 
 
